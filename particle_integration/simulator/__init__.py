@@ -1,4 +1,4 @@
-"""A simulated Particle cloud with virtual devices: for tests, the demo and benchmarks. Not the real cloud.
+"""A simulated Particle cloud with virtual devices, for tests, the demo and benchmarks.
 
 It speaks the wire format of the real one over real sockets and knows nothing of the portal.
 """

@@ -1,4 +1,4 @@
-"""Answers of the REST API: JSON as the cloud writes it, the error bodies on record, body reading."""
+"""Answers of the REST API: JSON, the error bodies on record, and reading a body."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Random choices that follow the seed: one generator per purpose, so that no purpose disturbs another."""
+"""Random choices that follow the seed: one generator per purpose, apart."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ FUNCTIONS = ("dance", "glow", "hello")
 VARIABLES = {"brightness": "int32", "dances": "int32", "mood": "string", "temperature": "double"}
 # Memories are bounded so that a night of load tests does not grow without end.
 MAX_DANCES_REMEMBERED = 1_000
-# As the firmware does: a device keeps a few presses while it has no network, then forgets the oldest.
+# As the firmware does: without a network a device keeps a few presses, the newest ones.
 MAX_PRESSES_WAITING = 5
 # Every fourth device was claimed by the developer, as a bench unit; the rest are owned by nobody.
 CLAIMED_EVERY = 4

@@ -6,18 +6,11 @@ Issue by issue this list grows; a switch is one field here and one look at it wh
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from typing import Annotated, get_type_hints
 
 from particle_integration.simulator.errors import InvalidFault
 
 Value = bool | int | float | list[str]
-
-
-def _switch(default: Value, doc: str) -> Any:
-    """Declare a switch: its default, and what it does in the words that the page shows."""
-    if isinstance(default, list):
-        return field(default_factory=list, metadata={"doc": doc})
-    return field(default=default, metadata={"doc": doc})
 
 
 @dataclass
@@ -25,47 +18,57 @@ class Faults:
     """Every switch with its present value. Lists hold device ids; a status of 0 means no fault."""
 
     # Devices
-    all_offline: bool = _switch(False, "every device is off the network")
-    offline_devices: list[str] = _switch([], "these devices are off the network")
-    all_silent: bool = _switch(False, "every device seems online but answers nothing")
-    silent_devices: list[str] = _switch([], "these devices seem online but answer nothing")
-    slow_call_seconds: float = _switch(0.0, "devices take so much longer to answer a call")
-    call_timeout_seconds: float = _switch(30.0, "after so long the cloud gives up on a device: 408")
-    failing_functions: list[str] = _switch([], "these functions answer -1")
-    offline_as_400: bool = _switch(False, "an offline device answers 400 as in 2015, not 408")
-    call_status: int = _switch(0, "calls are refused with this status before the device hears")
-    call_answer_lost: bool = _switch(
-        False, "the device runs the call, the connection is then reset"
+    all_offline: Annotated[bool, "every device is off the network"] = False
+    offline_devices: Annotated[list[str], "these devices are off the network"] = field(
+        default_factory=list
+    )
+    all_silent: Annotated[bool, "every device seems online but answers nothing"] = False
+    silent_devices: Annotated[list[str], "these devices seem online but answer nothing"] = field(
+        default_factory=list
+    )
+    slow_call_seconds: Annotated[float, "devices take so much longer to answer a call"] = 0.0
+    call_timeout_seconds: Annotated[float, "after so long the cloud gives up on a device: 408"] = (
+        30.0
+    )
+    failing_functions: Annotated[list[str], "these functions answer -1"] = field(
+        default_factory=list
+    )
+    offline_as_400: Annotated[bool, "an offline device answers 400 as in 2015, not 408"] = False
+    call_status: Annotated[int, "calls are refused with this status before the device hears"] = 0
+    call_answer_lost: Annotated[bool, "the device runs the call, the connection is then reset"] = (
+        False
     )
 
     # Streams
-    stream_status: int = _switch(0, "opening a stream is refused with this status")
-    stream_headers_withheld: bool = _switch(False, "opening a stream gets no answer at all")
-    stream_stalled: bool = _switch(False, "streams stay open and carry no byte, events are lost")
-    stream_every_byte_a_chunk: bool = _switch(False, "each byte of a frame is a chunk by itself")
-    stream_split_inside_character: bool = _switch(
-        False, "frames come in two chunks, cut inside a character"
+    stream_status: Annotated[int, "opening a stream is refused with this status"] = 0
+    stream_headers_withheld: Annotated[bool, "opening a stream gets no answer at all"] = False
+    stream_stalled: Annotated[bool, "streams stay open and carry no byte, events are lost"] = False
+    stream_every_byte_a_chunk: Annotated[bool, "each byte of a frame is a chunk by itself"] = False
+    stream_split_inside_character: Annotated[
+        bool, "frames come in two chunks, cut inside a character"
+    ] = False
+    stream_trickle_seconds: Annotated[float, "pause between the chunks of a frame that is cut"] = (
+        0.0
     )
-    stream_trickle_seconds: float = _switch(0.0, "pause between the chunks of a frame that is cut")
-    stream_duplicates: int = _switch(0, "each event comes so many times more")
-    stream_closes_after_events: int = _switch(0, "a stream ends after so many events")
-    stream_keep_alive_seconds: float = _switch(9.0, "silence after which a newline is sent")
+    stream_duplicates: Annotated[int, "each event comes so many times more"] = 0
+    stream_closes_after_events: Annotated[int, "a stream ends after so many events"] = 0
+    stream_keep_alive_seconds: Annotated[float, "silence after which a newline is sent"] = 9.0
 
     # The whole API
-    api_status: int = _switch(0, "every request to /v1 but streams is refused with this status")
-    token_dead: bool = _switch(False, "no access token is accepted: 401")
-    token_life_seconds: int = _switch(7_776_000, "new tokens live so long")
-    token_status: int = _switch(0, "the token endpoint refuses with this status")
-    retry_after_seconds: int = _switch(0, "refusals carry Retry-After")
-    error_html: bool = _switch(False, "refusals come as HTML, as from the load balancer")
-    clock_skew_seconds: float = _switch(
-        0.0, "the cloud's clock is off by so much (may be negative)"
-    )
+    api_status: Annotated[int, "every request to /v1 but streams is refused with this status"] = 0
+    token_dead: Annotated[bool, "no access token is accepted: 401"] = False
+    token_life_seconds: Annotated[int, "new tokens live so long"] = 7_776_000
+    token_status: Annotated[int, "the token endpoint refuses with this status"] = 0
+    retry_after_seconds: Annotated[int, "refusals carry Retry-After"] = 0
+    error_html: Annotated[bool, "refusals come as HTML, as from the load balancer"] = False
+    clock_skew_seconds: Annotated[
+        float, "the cloud's clock is off by so much (may be negative)"
+    ] = 0.0
 
     # Pushed once; they always read as off
-    close_streams: bool = _switch(False, "end every open stream, properly (once)")
-    reset_streams: bool = _switch(False, "reset the connection of every open stream (once)")
-    reset_inside_event: bool = _switch(False, "cut the next event in half and reset (once)")
+    close_streams: Annotated[bool, "end every open stream, properly (once)"] = False
+    reset_streams: Annotated[bool, "reset the connection of every open stream (once)"] = False
+    reset_inside_event: Annotated[bool, "cut the next event in half and reset (once)"] = False
 
     def as_dict(self) -> dict[str, Value]:
         """Return all switches with their present values, in the order of their declaration."""
@@ -98,7 +101,8 @@ class Faults:
 
 def documentation() -> dict[str, str]:
     """Return what each switch does, by name."""
-    return {spec.name: spec.metadata["doc"] for spec in fields(Faults)}
+    hints = get_type_hints(Faults, include_extras=True)
+    return {spec.name: hints[spec.name].__metadata__[0] for spec in fields(Faults)}
 
 
 def _check(name: str, value: object, default: Value, device_ids: frozenset[str] | set[str]) -> None:

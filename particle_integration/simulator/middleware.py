@@ -45,7 +45,7 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
 
 @web.middleware
 async def answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turn unreadable bodies and unknown paths into JSON: clients lose the body of anything else."""
+    """Answer errors in JSON: clients lose the body of anything else."""
     if is_api(request) and request.method == "OPTIONS":
         headers = {
             "Access-Control-Allow-Methods": "GET, POST, PUT, DELETE, OPTIONS",

@@ -180,7 +180,7 @@ class Tokens:
         return Granted(token.value, life_seconds, refresh)
 
     def _forget_oldest(self) -> None:
-        # The first token is the API user's; a client that asks anew for each call must not fill memory.
+        # A client that asks for a new token with each call must not fill the memory.
         while len(self._tokens) > MAX_TOKENS:
             self._tokens.pop(
                 next(value for value, t in self._tokens.items() if t.kind != "api_user")

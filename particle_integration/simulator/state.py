@@ -145,7 +145,7 @@ class Cloud:
     # Presence
 
     def settle_presence(self, device: VirtualDevice) -> None:
-        """Make a device's presence follow from its plug, its life and the faults; tell if it changed."""
+        """Let presence follow from plug, life and faults, and publish a change."""
         is_online = not (device.is_unplugged or device.is_away or self.faults.is_offline(device.id))
         if is_online == device.was_online:
             return

@@ -26,7 +26,7 @@ TIMEOUT_SECONDS = 40.0
 
 
 class RunningSimulator:
-    """A running simulated cloud and what a test may do to it. Methods block; call from any thread."""
+    """A running simulated cloud and what a test may do to it. Safe from any thread."""
 
     product_id = PRODUCT_ID
     product_slug = PRODUCT_SLUG
@@ -95,7 +95,7 @@ class RunningSimulator:
         return self._order(f"/simulator/devices/{device_id}/press")
 
     def publish(self, device_id: str, event: str, data: Any = None, **exact: Any) -> dict[str, Any]:
-        """Publish exactly this event for a device, whatever it is and even if the device is offline.
+        """Publish exactly this event for a device, whatever it is, even if the device is offline.
 
         `exact` may set published_at, coreid, userid, version and ttl.
         """
