@@ -1,0 +1,1 @@
+"""The feed: pictures that people see, their likes, and how they are made safe."""
