@@ -22,11 +22,11 @@ class FeedError(Exception):
         self.reason = reason
 
 
-class InvalidPicture(FeedError):  # noqa: N818 -- the name is fixed by the design
+class InvalidPicture(FeedError):
     """These bytes, or this event's data, can never become a picture."""
 
 
-class RenderingFailed(FeedError):  # noqa: N818 -- says what happened
+class RenderingFailed(FeedError):
     """The picture may well be good: ask again later, a bounded number of times."""
 
     is_permanent = False

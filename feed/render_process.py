@@ -45,7 +45,7 @@ _CRASHES: Final = ("SIGSEGV", "SIGBUS", "SIGABRT", "SIGILL", "SIGFPE", "SIGSYS",
 _CPU_SIGNAL: Final = "SIGXCPU"
 
 
-class ChildLost(Exception):  # noqa: N818 -- says what happened; stays in these two modules
+class ChildLost(Exception):
     """The child went away without a verdict on the picture."""
 
 
