@@ -78,6 +78,8 @@ def _api_routes() -> list[web.RouteDef]:
 def _control_routes() -> list[web.RouteDef]:
     device = "/simulator/devices/{device}"
     return [
+        web.get("/", control.redirect_to_page),
+        web.get("/simulator", control.redirect_to_page),
         web.get("/simulator/", control.get_page),
         web.get("/simulator/static/{name}", control.get_page_file),
         web.get("/simulator/state", control.get_state),

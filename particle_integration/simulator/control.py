@@ -14,7 +14,7 @@ from particle_integration.simulator.answers import answer, body_fields, failure
 from particle_integration.simulator.context import cloud_of
 from particle_integration.simulator.devices import VirtualDevice, public_form
 from particle_integration.simulator.errors import InvalidFault
-from particle_integration.simulator.faults import documentation
+from particle_integration.simulator.faults import Faults, documentation
 from particle_integration.simulator.middleware import only_own_pages
 
 STATIC = Path(__file__).parent / "static"
@@ -42,6 +42,11 @@ async def get_page(request: web.Request) -> web.StreamResponse:
     page = (STATIC / "page.html").read_text().replace("{{notice}}", NOT_THE_REAL_CLOUD)
     headers = {"Content-Security-Policy": PAGE_POLICY, "Cache-Control": "no-store"}
     return web.Response(text=page, content_type="text/html", headers=headers)
+
+
+async def redirect_to_page(request: web.Request) -> web.StreamResponse:
+    """Lead a visitor who left something out to the page."""
+    raise web.HTTPFound("/simulator/")
 
 
 async def get_page_file(request: web.Request) -> web.StreamResponse:
@@ -138,9 +143,11 @@ async def post_stream_bytes(request: web.Request) -> web.StreamResponse:
 
 
 async def get_faults(request: web.Request) -> web.StreamResponse:
-    """Return all fault switches; with `?explain` what each of them does."""
+    """Return all fault switches; with `?explain` what each does, with `?defaults` how it starts."""
     if "explain" in request.query:
         return answer(documentation())
+    if "defaults" in request.query:
+        return answer(Faults().as_dict())
     return answer(cloud_of(request).faults.as_dict())
 
 

@@ -101,4 +101,5 @@ def device_names(count: int, source: random.Random) -> list[str]:
 def caption(scene: str, source: random.Random) -> str:
     """Return a line that somebody might write under such a picture."""
     own = _BY_SCENE.get(scene, ())
-    return source.choice((*own, *own, *_FOR_ANY))
+    lines: tuple[str, ...] = (*own, *own, *_FOR_ANY)
+    return source.choice(lines)

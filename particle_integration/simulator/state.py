@@ -76,7 +76,7 @@ class Cloud:
 
     def publish(self, device: VirtualDevice, name: str, data: Any, **exact: Any) -> CloudEvent:
         """Publish for a device; `exact` overrides any other part of the event."""
-        parts = {
+        parts: dict[str, Any] = {
             "published_at": now_text(self.faults.clock_skew_seconds),
             "coreid": device.id,
             "userid": device.owner_id,

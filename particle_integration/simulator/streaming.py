@@ -5,9 +5,7 @@ Source: particle-cloud fact sheet, section 2.
 
 from __future__ import annotations
 
-from asyncio import Transport
 from dataclasses import replace
-from typing import cast
 
 from aiohttp import web
 
@@ -62,7 +60,7 @@ def _prefix(request: web.Request) -> str:
 
 async def _open(request: web.Request, interest: Interest) -> web.StreamResponse:
     cloud = cloud_of(request)
-    transport = cast("Transport | None", request.transport)
+    transport = request.transport
     if cloud.faults.stream_status:
         return forced(cloud.faults, cloud.faults.stream_status)
     response = web.StreamResponse(

@@ -26,7 +26,8 @@ SCENES: dict[str, Callable[[Canvas], None]] = {
 }
 # A little camera: mostly held level, sometimes upright, sometimes square.
 SIZES = ((640, 480), (640, 480), (640, 480), (640, 400), (480, 640), (520, 520))
-QUALITIES = (86, 80, 74, 68, 62, 56, 50, 44, 38, 30, 22)
+# Below the last of these a smaller picture looks better than a coarser one.
+QUALITIES = (86, 80, 74, 68, 62, 56, 50, 45, 40, 36)
 
 
 @dataclass(frozen=True)
@@ -45,11 +46,15 @@ def take_picture(source: Random, *, max_bytes: int, scene: str = "") -> Picture:
     canvas = Canvas(*source.choice(SIZES), source)
     SCENES[name](canvas)
     canvas.vignette()
-    return Picture(name, _encode(canvas.image, max_bytes), canvas.width, canvas.height)
+    image, jpeg = canvas.image, _encode(canvas.image, max_bytes)
+    while not jpeg:
+        image = image.resize((image.width * 7 // 8, image.height * 7 // 8))
+        jpeg = _encode(image, max_bytes)
+    return Picture(name, jpeg, image.width, image.height)
 
 
 def _encode(image: Image.Image, max_bytes: int) -> bytes:
-    """Return the best JPEG of the ladder of qualities that fits, by bisection."""
+    """Return the best JPEG of the ladder of qualities that fits, by bisection; empty if none."""
     first, last = 0, len(QUALITIES) - 1
     best = b""
     while first <= last:
@@ -60,7 +65,4 @@ def _encode(image: Image.Image, max_bytes: int) -> bytes:
             best, last = buffer.getvalue(), middle - 1
         else:
             first = middle + 1
-    if best:
-        return best
-    smaller = image.resize((image.width * 3 // 4, image.height * 3 // 4))
-    return _encode(smaller, max_bytes)
+    return best

@@ -11,6 +11,7 @@ from particle_integration.simulator.scenes.canvas import (
     Colour,
     Pen,
     mix,
+    polygon,
     shade,
     wave,
 )
@@ -56,12 +57,7 @@ def balloons(canvas: Canvas) -> None:
                 (1, shade(colour, 0.7)),
             ]
         )
-        canvas.shape(
-            lambda pen, line=outline: pen.polygon(
-                [(0, canvas.height), *line, (canvas.width, canvas.height)]
-            ),
-            field,
-        )  # type: ignore[misc]
+        canvas.shape(canvas.land(outline), field)
     sizes = sorted(unit * (2.2 + 18 * source.random() ** 2.2) for _ in range(source.randint(5, 8)))
     sizes[-1] = unit * source.uniform(17, 23)
     taken: list[tuple[float, float, float]] = []
@@ -107,7 +103,7 @@ def _balloon(canvas: Canvas, x: float, y: float, size: float, *, haze: Colour) -
     for index in range(gores):
         wide = math.cos(math.pi / 2 * index / gores)
         colour = mix(cloth[index % len(cloth)], haze, far)
-        canvas.shape(lambda pen, share=wide: pen.polygon(envelope(share)), colour)  # type: ignore[misc]
+        canvas.shape(polygon(envelope(wide)), colour)
     if source.random() < 0.6:
         band = canvas.mask(lambda pen: pen.box(x - size, y - size * 0.12, x + size, y + size * 0.2))
         canvas.paint(ImageChops.multiply(band, mask), mix(shade(cloth[-1], 0.9), haze, far), 0.9)

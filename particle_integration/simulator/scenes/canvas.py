@@ -131,6 +131,26 @@ class Pen:
         self._reach.append((min(xs) - margin, min(ys) - margin, max(xs) + margin, max(ys) + margin))
 
 
+def polygon(points: Sequence[Point]) -> Draw:
+    """Return a drawing of one filled polygon."""
+    return lambda pen: pen.polygon(points)
+
+
+def ellipse(x: float, y: float, rx: float, ry: float) -> Draw:
+    """Return a drawing of one filled ellipse."""
+    return lambda pen: pen.ellipse(x, y, rx, ry)
+
+
+def line(points: Sequence[Point], width: float) -> Draw:
+    """Return a drawing of one line."""
+    return lambda pen: pen.line(points, width)
+
+
+def box(left: float, top: float, right: float, bottom: float, radius: float = 0) -> Draw:
+    """Return a drawing of one filled rectangle."""
+    return lambda pen: pen.box(left, top, right, bottom, radius)
+
+
 class Canvas:
     """A picture in the making."""
 
@@ -161,10 +181,10 @@ class Canvas:
         pen = Pen()
         draw(pen)
         whole = Image.new("L", (self.width, self.height))
-        box = pen.reach(self.width, self.height, 2 + 3 * blur)
-        if box is None:
+        touched = pen.reach(self.width, self.height, 2 + 3 * blur)
+        if touched is None:
             return whole
-        left, top, right, bottom = box
+        left, top, right, bottom = touched
         large = Image.new("L", ((right - left) * OVERSAMPLING, (bottom - top) * OVERSAMPLING))
         pen.draw(large, left, top)
         mask = large.reduce(OVERSAMPLING)
@@ -173,13 +193,18 @@ class Canvas:
 
     def paint(self, mask: Image.Image, paint: Colour | Image.Image, opacity: float = 1.0) -> None:
         """Lay a colour or a field of colour over the picture where the mask is bright."""
-        box = mask.getbbox()
-        if box is None:
+        part_box = mask.getbbox()
+        if part_box is None:
             return
-        part = mask.crop(box)
+        part = mask.crop(part_box)
         if opacity < 1:
             part = part.point([round(value * opacity) for value in range(256)])
-        self.image.paste(paint.crop(box) if isinstance(paint, Image.Image) else paint, box, part)
+        field = paint.crop(part_box) if isinstance(paint, Image.Image) else paint
+        self.image.paste(field, part_box, part)
+
+    def land(self, outline: Sequence[Point]) -> Draw:
+        """Return a drawing of everything below an outline that runs from left to right."""
+        return polygon([(0, self.height), *outline, (self.width, self.height)])
 
     def shape(
         self, draw: Draw, paint: Colour | Image.Image, *, opacity: float = 1.0, blur: float = 0.0
@@ -191,16 +216,16 @@ class Canvas:
 
     def light(self, mask: Image.Image, paint: Colour | Image.Image, strength: float = 1.0) -> None:
         """Add light through a mask, as a lamp does: never darker, never harsh."""
-        box = mask.getbbox()
-        if box is None:
+        part_box = mask.getbbox()
+        if part_box is None:
             return
-        part = mask.crop(box)
+        part = mask.crop(part_box)
         if strength < 1:
             part = part.point([round(value * strength) for value in range(256)])
         layer = Image.new("RGB", part.size)
-        field = paint.crop(box) if isinstance(paint, Image.Image) else paint
+        field = paint.crop(part_box) if isinstance(paint, Image.Image) else paint
         layer.paste(field, (0, 0, *part.size), part)
-        self.image.paste(ImageChops.screen(self.image.crop(box), layer), box[:2])
+        self.image.paste(ImageChops.screen(self.image.crop(part_box), layer), part_box[:2])
 
     def glow(
         self, x: float, y: float, radius: float, colour: Colour, strength: float = 1.0

@@ -49,9 +49,7 @@ def _ridge(canvas: Canvas, *, base: float, depth: float, colour: Colour, haze: C
     foot = min(1.0, base + 0.24)
     mist = mix(colour, haze, 0.75 - 0.55 * depth)
     field = canvas.gradient([(base - 0.16, colour), (foot, mist), (1, mist)])
-    canvas.shape(
-        lambda pen: pen.polygon([(0, canvas.height), *points, (canvas.width, canvas.height)]), field
-    )
+    canvas.shape(canvas.land(points), field)
     veil = canvas.noise(3, 8, 3).point([max(0, value - 100) for value in range(256)])
     veil = ImageChops.multiply(veil, canvas.between(base - 0.01, base + 0.2, 0.5))
     canvas.paint(veil, mix(haze, (255, 255, 255), 0.2), 0.75 * (1 - depth))
@@ -98,14 +96,14 @@ def _dune(canvas: Canvas, *, base: float, depth: float, lit: Colour, dark: Colou
         return (base + rise(share) - lift * math.exp(-abs(share - peak) * 5.5)) * height
 
     outline = [(index * width / 80, crest(index / 80)) for index in range(81)]
-    body = canvas.mask(lambda pen: pen.polygon([(0, height), *outline, (width, height)]))
+    body = canvas.mask(canvas.land(outline))
     canvas.paint(
         body,
         canvas.gradient(
             [(base - 0.15, shade(lit, 1.18)), (base + 0.3, lit), (1, shade(lit, 0.82))]
         ),
     )
-    sway, lean = source.uniform(0.04, 0.10), source.uniform(-0.25, 0.25)
+    sway, lean = source.uniform(0.04, 0.10), source.choice((-1, 1)) * source.uniform(0.12, 0.34)
     spine = []
     for index in range(41):
         down = index / 40

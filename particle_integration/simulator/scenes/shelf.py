@@ -11,6 +11,8 @@ from particle_integration.simulator.scenes.canvas import (
     Canvas,
     Colour,
     Pen,
+    box,
+    ellipse,
     jitter,
     shade,
 )
@@ -259,7 +261,7 @@ def _bowl(canvas: Canvas, x: float, board: float) -> float:
     for place in (-0.5, 0.45, 0.0):
         size = radius * 0.42
         fx, fy = x + radius + place * radius, board - tall - size * (0.35 if place else 0.75)
-        mask = canvas.mask(lambda pen, cx=fx, cy=fy, r=size: pen.ellipse(cx, cy, r, r))  # type: ignore[misc]
+        mask = canvas.mask(ellipse(fx, fy, size, size))
         _round(canvas, fx - size, fx + size, mask, jitter(fruit, source, 14), shine=0.35)
     return _turned(
         canvas,
@@ -277,17 +279,11 @@ def _books(canvas: Canvas, x: float, board: float) -> float:
         wide, tall = unit * source.uniform(3.2, 5.6), unit * source.uniform(22, 31)
         colour = jitter(source.choice(GLAZES), source, 18)
         _stand(canvas, x, x + wide, board)
-        mask = canvas.mask(
-            lambda pen, a=x, b=wide, c=tall: pen.box(a, board - c, a + b, board, unit * 0.4)
-        )  # type: ignore[misc]
+        mask = canvas.mask(box(x, board - tall, x + wide, board, unit * 0.4))
         _round(canvas, x, x + wide, mask, colour, shine=0.18)
         for share in (0.14, 0.2, 0.82):
             y = board - tall * (1 - share)
-            canvas.shape(
-                lambda pen, a=x, b=wide, c=y: pen.box(a, c, a + b, c + unit * 0.5),
-                (236, 206, 140),
-                opacity=0.7,
-            )  # type: ignore[misc]
+            canvas.shape(box(x, y, x + wide, y + unit * 0.5), (236, 206, 140), opacity=0.7)
         x += wide + unit * 0.25
     return x - left
 

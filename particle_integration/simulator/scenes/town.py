@@ -12,7 +12,9 @@ from particle_integration.simulator.scenes.canvas import (
     Pen,
     broken_line,
     jitter,
+    line,
     mix,
+    polygon,
     shade,
 )
 
@@ -223,15 +225,9 @@ def _umbrella(canvas: Canvas, x: float, y: float, radius: float, colour: Colour)
         middle = ((first[0] + second[0]) / 2, (first[1] + second[1]) / 2)
         dip = (middle[0] + (x - middle[0]) * 0.10, middle[1] + (y - middle[1]) * 0.10)
         facing = math.cos(math.tau * (index + 0.5 + turn) / ribs + math.tau * 0.36)
-        canvas.shape(
-            lambda pen, a=first, b=second, c=dip: pen.polygon([top, a, c, b]),
-            shade(colour, 0.9 + 0.3 * facing),
-        )  # type: ignore[misc]
-    canvas.shape(
-        lambda pen: [pen.line([top, tip], 0.7) for tip in tips],
-        shade(colour, 0.5),
-        opacity=0.5,
-    )
+        canvas.shape(polygon([top, first, dip, second]), shade(colour, 0.9 + 0.3 * facing))
+    for tip in tips:
+        canvas.shape(line([top, tip], 0.7), shade(colour, 0.5), opacity=0.5)
     canvas.shape(lambda pen: pen.ellipse(*top, radius * 0.05, radius * 0.05), shade(colour, 0.4))
     canvas.light(
         canvas.mask(
@@ -274,12 +270,7 @@ def lanterns(canvas: Canvas) -> None:
             (place * step, min(base + y * 0.6, horizon * canvas.height))
             for place, y in enumerate(line)
         ]
-        canvas.shape(
-            lambda pen, outline=points: pen.polygon(
-                [(0, canvas.height), *outline, (canvas.width, canvas.height)]
-            ),
-            mix(low, shade(top, 0.6), darkness),
-        )  # type: ignore[misc]
+        canvas.shape(canvas.land(points), mix(low, shade(top, 0.6), darkness))
     sizes = sorted(
         unit * (0.9 + 7.5 * source.random() ** 3.2) for _ in range(source.randint(26, 44))
     )

@@ -39,7 +39,7 @@ def aurora(canvas: Canvas) -> None:
         for index, y in enumerate(far)
     ]
     canvas.shape(
-        lambda pen: pen.polygon([(0, canvas.height), *hills, (canvas.width, canvas.height)]),
+        canvas.land(hills),
         (10, 24, 40),
     )
     shore = [
@@ -48,7 +48,7 @@ def aurora(canvas: Canvas) -> None:
     ]
     trees = conifers(canvas, shore, canvas.unit * source.uniform(7, 11))
     canvas.shape(
-        lambda pen: pen.polygon([(0, canvas.height), *trees, (canvas.width, canvas.height)]),
+        canvas.land(trees),
         (4, 10, 18),
     )
     canvas.mirror(horizon, tint=(8, 26, 40), dim=0.35, blur=3.0)
@@ -136,7 +136,7 @@ def birches(canvas: Canvas) -> None:
         _leaves(
             canvas,
             shade(leaf, 1.3 - 0.4 * depth),
-            count=130,
+            count=96,
             size=1.0 + 1.6 * depth,
             blur=1.6 * (1 - depth),
             opacity=0.85,
@@ -162,7 +162,7 @@ def _trunk(canvas: Canvas, *, depth: float, haze: Colour) -> None:
         pen.polygon([*((cx + half * 0.25, y) for cx, y in centre), *reversed(right)])
 
     def marks(pen: Pen) -> None:
-        for _ in range(26):
+        for _ in range(17):
             row = source.random()
             cx, y = centre[round(row * 16)]
             side = source.choice((-1, 1))
@@ -200,7 +200,7 @@ def _fallen(canvas: Canvas, colour: Colour) -> None:
     for factor in (0.7, 1.0, 1.3):
 
         def draw(pen: Pen) -> None:
-            for _ in range(90):
+            for _ in range(45):
                 near = source.random() ** 0.8
                 x, y = source.random() * canvas.width, canvas.height * (0.78 + 0.24 * near)
                 pen.ellipse(
