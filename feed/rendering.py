@@ -78,6 +78,12 @@ class RenderPool:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @property
+    def pids(self) -> frozenset[int]:
+        """The process ids of the children that are alive, idle or busy."""
+        with self._lock:
+            return frozenset(child.pid for child in (*self._idle, *self._busy))
+
     def render(self, data: bytes, declared_mime: str | None) -> Rendition:
         """Render one picture. Raises InvalidPicture and RenderingFailed.
 
