@@ -165,7 +165,7 @@ async def get_variable(request: web.Request) -> web.Response:
     if device is None:
         return refusal
     cloud = cloud_of(request)
-    if not device.was_online:
+    if not device.is_online:
         return _timed_out(request)
     name = request.match_info["variable"]
     if name not in VARIABLES:
@@ -235,7 +235,7 @@ async def post_vitals(request: web.Request) -> web.Response:
     device, refusal = _device(request)
     if device is None:
         return refusal
-    if not device.was_online:
+    if not device.is_online:
         return _timed_out(request)
     cloud_of(request).publish_vitals(device)
     return answer({"ok": True})

@@ -132,7 +132,7 @@ async def post_plug(request: web.Request) -> web.StreamResponse:
     if is_online:
         device.is_away = False
     cloud_of(request).settle_presence(device)
-    return answer({"ok": True, "id": device.id, "online": device.was_online})
+    return answer({"ok": True, "id": device.id, "online": device.is_online})
 
 
 @order
@@ -192,7 +192,7 @@ def _page_form(device: VirtualDevice) -> dict[str, Any]:
     return {
         "id": device.id,
         "name": device.name,
-        "online": device.was_online,
+        "online": device.is_online,
         "unplugged": device.is_unplugged,
         "presses": device.press_count,
         "dances": device.dance_count,

@@ -15,7 +15,9 @@ MAX_JPEG_BYTES = 16_384
 MAX_JPEG_BYTES_IN_JSON = (MAX_JPEG_BYTES - 420) * 3 // 4
 # Drawing takes tens of milliseconds; above this rate presses take their pictures from an album.
 MAX_DRAWN_PER_MINUTE = 240.0
-ALBUM_SIZE = 64
+ALBUM_SIZE = 24
+# Each page of the album is drawn after so many presses more, so that the first is out at once.
+PRESSES_PER_PAGE = 8
 
 
 @dataclass(frozen=True)
@@ -34,13 +36,16 @@ class Darkroom:
         self.uses_album = presses_per_minute > MAX_DRAWN_PER_MINUTE
         self._chance = chance
         self._album: dict[int, Photo] = {}
+        self._album_presses = 0
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="darkroom")
 
     async def photo(self, *, device_id: str, press: int, max_bytes: int) -> Photo:
         """Return the picture for the press; under load one of an album, drawn on first use."""
         if not self.uses_album:
             return await self._draw((device_id, press), max_bytes)
-        page = self._chance.purpose("album", device_id, press).randrange(ALBUM_SIZE)
+        pages = min(ALBUM_SIZE, 1 + self._album_presses // PRESSES_PER_PAGE)
+        page = self._chance.purpose("album", self._album_presses).randrange(pages)
+        self._album_presses += 1
         if page not in self._album:
             self._album[page] = await self._draw(("album", page), MAX_JPEG_BYTES_IN_JSON)
         return self._album[page]

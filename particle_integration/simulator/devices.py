@@ -45,7 +45,7 @@ class VirtualDevice:
     """Taken off the network by hand; only a hand brings it back."""
     is_away: bool = False
     """Off the network for a while, as happens in life."""
-    was_online: bool = True
+    is_online: bool = True
     press_count: int = 0
     dances: deque[dict[str, str]] = field(
         default_factory=lambda: deque(maxlen=MAX_DANCES_REMEMBERED)
@@ -153,7 +153,7 @@ def public_form(device: VirtualDevice) -> dict[str, Any]:
     return {
         "id": device.id,
         "name": device.name,
-        "online": device.was_online,
+        "online": device.is_online,
         "presses": device.press_count,
         "dances": list(device.dances),
         "functions": list(device.functions),
@@ -172,8 +172,8 @@ def api_form(device: VirtualDevice, *, product_id: int, for_product: bool) -> di
         "last_heard": moment_text(device.last_heard_at),
         "last_handshake_at": moment_text(device.last_handshake_at),
         "product_id": product_id,
-        "online": device.was_online,
-        "connected": device.was_online,
+        "online": device.is_online,
+        "connected": device.is_online,
         "platform_id": PLATFORM_PHOTON_2,
         "cellular": False,
         "notes": None,

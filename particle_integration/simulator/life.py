@@ -44,14 +44,14 @@ async def _repeat(
 
 async def _press(cloud: Cloud, source: Random) -> None:
     device = _any_device(cloud, source)
-    if device.was_online or source.random() < 0.2:  # few press a thing whose light is out
+    if device.is_online or source.random() < 0.2:  # few press a thing whose light is out
         await cloud.press(device)
 
 
 async def _drop(cloud: Cloud, source: Random) -> None:
     device = _any_device(cloud, source)
     seconds = source.uniform(*AWAY_SECONDS)
-    if device.was_online:
+    if device.is_online:
         device.is_away = True
         cloud.settle_presence(device)
         cloud.spawn(_come_back(cloud, device, seconds))
@@ -65,7 +65,7 @@ async def _come_back(cloud: Cloud, device: VirtualDevice, seconds: float) -> Non
 
 async def _vitals(cloud: Cloud, source: Random) -> None:
     device = _any_device(cloud, source)
-    if device.was_online:
+    if device.is_online:
         cloud.publish_vitals(device)
 
 

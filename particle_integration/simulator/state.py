@@ -117,7 +117,7 @@ class Cloud:
         device.press_count += 1
         self.fleet.press_count += 1
         data = await self._picture_data(device, device.press_count)
-        is_online = device.was_online
+        is_online = device.is_online
         if is_online:
             self.publish(device, "picture", data)
         else:
@@ -147,9 +147,9 @@ class Cloud:
     def settle_presence(self, device: VirtualDevice) -> None:
         """Let presence follow from plug, life and faults, and publish a change."""
         is_online = not (device.is_unplugged or device.is_away or self.faults.is_offline(device.id))
-        if is_online == device.was_online:
+        if is_online == device.is_online:
             return
-        device.was_online = is_online
+        device.is_online = is_online
         self.fleet.touch(device)
         self.publish(device, "spark/status", "online" if is_online else "offline")
         if is_online:
@@ -181,7 +181,7 @@ class Cloud:
         the cloud's patience for one that does not answer. A slow device still runs the function
         after the cloud has given up.
         """
-        if not device.was_online:
+        if not device.is_online:
             raise DeviceTimedOut(f"{device.id} is offline")
         if function not in device.functions:
             raise FunctionMissing(f"Function {function} not found")
@@ -198,7 +198,7 @@ class Cloud:
 
     def is_reachable(self, device: VirtualDevice) -> bool:
         """Ping a device: a silent one is found out."""
-        return device.was_online and not self.faults.is_silent(device.id)
+        return device.is_online and not self.faults.is_silent(device.id)
 
     async def _run(self, device: VirtualDevice, function: str, argument: str) -> int:
         seconds = device.pace.uniform(*self.options.answer_seconds)

@@ -22,7 +22,7 @@ from particle_integration.simulator.wire import (
 
 # A picture is at most about 30 kB on the wire: some 500 of them, several seconds of any load.
 MAX_UNREAD_BYTES = 16 * 1024 * 1024
-MAX_WAITING_FRAMES = 10_000
+MAX_PACED_CHUNKS = 200_000
 LOOK_SECONDS = 0.5
 
 
@@ -117,7 +117,7 @@ class Subscriber:
         if self._faults.stream_trickle_seconds or self._paced_chunks:
             self._paced_chunks.extend(chunks)
             self._wake.set()
-            if len(self._paced_chunks) > MAX_WAITING_FRAMES * len(chunks):
+            if len(self._paced_chunks) > MAX_PACED_CHUNKS:
                 self._cut_off()
             return
         for piece in chunks:

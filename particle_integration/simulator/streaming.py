@@ -18,7 +18,6 @@ from particle_integration.simulator.context import (
     own_device,
     product_device,
 )
-from particle_integration.simulator.middleware import add_headers
 from particle_integration.simulator.stream import Interest
 from particle_integration.simulator.wire import OPENING
 
@@ -74,7 +73,6 @@ async def _open(request: web.Request, interest: Interest) -> web.StreamResponse:
     response.enable_chunked_encoding()
     response.headers["Connection"] = "keep-alive"
     response.force_close()
-    await add_headers(request, response)
     await response.prepare(request)
     await response.write(OPENING)
     await cloud.broker.serve(transport=transport, interest=interest)

@@ -136,9 +136,9 @@ def birches(canvas: Canvas) -> None:
         _leaves(
             canvas,
             shade(leaf, 1.3 - 0.4 * depth),
-            count=96,
+            count=54,
             size=1.0 + 1.6 * depth,
-            blur=1.6 * (1 - depth),
+            blur=0.6 + 2.4 * (1 - depth),
             opacity=0.85,
         )
     _fallen(canvas, leaf)
@@ -156,13 +156,14 @@ def _trunk(canvas: Canvas, *, depth: float, haze: Colour) -> None:
     left = [(cx - half * (0.7 + 0.3 * row), y) for (cx, y), row in zip(centre, rows, strict=True)]
     right = [(cx + half * (0.7 + 0.3 * row), y) for (cx, y), row in zip(centre, rows, strict=True)]
     bark = mix(haze, (246, 244, 238), depth)
-    mask = canvas.shape(lambda pen: pen.polygon([*left, *reversed(right)]), bark)
+    soft = 2.2 * (1 - depth)  # the near ones are in focus
+    mask = canvas.shape(lambda pen: pen.polygon([*left, *reversed(right)]), bark, blur=soft)
 
     def shadow(pen: Pen) -> None:
         pen.polygon([*((cx + half * 0.25, y) for cx, y in centre), *reversed(right)])
 
     def marks(pen: Pen) -> None:
-        for _ in range(17):
+        for _ in range(round(4 + 11 * depth)):
             row = source.random()
             cx, y = centre[round(row * 16)]
             side = source.choice((-1, 1))
@@ -175,7 +176,7 @@ def _trunk(canvas: Canvas, *, depth: float, haze: Colour) -> None:
 
     for draw, colour, opacity in ((shadow, (96, 92, 110), 0.5), (marks, (38, 34, 40), 0.85)):
         part = ImageChops.multiply(
-            canvas.mask(draw, blur=half * 0.3 if draw is shadow else 0), mask
+            canvas.mask(draw, blur=soft + (half * 0.3 if draw is shadow else 0.3)), mask
         )
         canvas.paint(part, mix(haze, colour, 0.25 + 0.75 * depth), opacity)
 
@@ -200,7 +201,7 @@ def _fallen(canvas: Canvas, colour: Colour) -> None:
     for factor in (0.7, 1.0, 1.3):
 
         def draw(pen: Pen) -> None:
-            for _ in range(45):
+            for _ in range(16):
                 near = source.random() ** 0.8
                 x, y = source.random() * canvas.width, canvas.height * (0.78 + 0.24 * near)
                 pen.ellipse(

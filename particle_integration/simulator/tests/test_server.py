@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
@@ -17,6 +18,7 @@ from django.core.management.base import CommandError
 from particle_integration.simulator import __main__ as module
 from particle_integration.simulator.errors import CannotListen
 from particle_integration.simulator.options import Options
+from particle_integration.simulator.server import run_until_stopped
 from particle_integration.simulator.testing import RunningSimulator, running_simulator
 
 
@@ -81,6 +83,41 @@ def test_signal_ends_the_process_cleanly_with_a_stream_open(number):
     assert seconds < 10
     assert process.returncode == 0
     assert "has stopped" in rest
+
+
+async def test_server_runs_until_the_signal_and_says_so():
+    said = []
+
+    def say(text):
+        said.append(text)
+        if len(said) == 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    await run_until_stopped(Options(port=0, devices=2), say)
+
+    assert said[0].startswith("This is a simulated Particle cloud, not the real one.")
+    assert said[1] == "The simulated cloud has stopped."
+
+
+@pytest.mark.parametrize("is_quiet", [True, False])
+def test_command_serves_and_says_where_unless_quiet(monkeypatch, is_quiet):
+    async def serve(options, say):
+        say(f"{options.devices} devices")
+
+    monkeypatch.setattr(
+        "particle_integration.management.commands.simulate_cloud.run_until_stopped", serve
+    )
+    out = io.StringIO()
+
+    call_command("simulate_cloud", "--devices", "7", *["--quiet"] * is_quiet, stdout=out)
+
+    assert out.getvalue() == ("" if is_quiet else "7 devices\n")
+
+
+def test_ipv6_loopback_has_its_address_in_brackets():
+    with running_simulator(host="::1") as cloud:
+        assert cloud.url.startswith("http://[::1]:")
+        assert len(cloud.devices()) == 3
 
 
 def test_harness_starts_and_stops_at_once():
