@@ -68,7 +68,8 @@ async def check_caller(request: web.Request, handler: Handler) -> web.StreamResp
     if not request.path.startswith("/v1/"):
         return await handler(request)
     cloud = cloud_of(request)
-    if cloud.faults.api_status and "events" not in request.path.split("/"):
+    is_stream = request.method == "GET" and "events" in request.path.split("/")
+    if cloud.faults.api_status and not is_stream:
         return forced(cloud.faults, cloud.faults.api_status)
     found = await _caller(request)
     if isinstance(found, Refusal):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from collections.abc import Callable
 
@@ -39,9 +40,10 @@ class Server:
         except OSError as error:
             await runner.cleanup()
             address = f"{self.options.host}:{self.options.port}"
+            reason = os.strerror(error.errno) if error.errno else str(error)
             raise CannotListen(
-                f"cannot listen on {address}: {error.strerror or error}; "
-                "is a simulated cloud running already? Choose another with --port"
+                f"cannot listen on {address}: {reason}; is a simulated cloud running already? "
+                "Choose another with --port"
             ) from error
         self._runner = runner
         port = runner.addresses[0][1]

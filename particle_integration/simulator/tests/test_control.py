@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -13,7 +14,7 @@ from particle_integration.simulator.faults import Faults, documentation
 from particle_integration.simulator.testing import running_simulator
 
 
-def event_of(frame):
+def event_of(frame: bytes) -> tuple[str, dict[str, Any]]:
     name, data = frame.rstrip(b"\n").split(b"\ndata: ", 1)
     return name.removeprefix(b"event: ").decode(), json.loads(data)
 
@@ -66,7 +67,7 @@ def test_presses_of_an_unplugged_device_come_when_it_is_back(cloud, open_stream)
 
 
 def test_same_seed_gives_the_same_devices_and_pictures_but_other_presses():
-    def life():
+    def life() -> tuple[list[str], bytes, str]:
         with running_simulator(devices=2, seed=7) as cloud:
             first = cloud.devices()[0]
             cloud.press(first["id"])
@@ -76,7 +77,7 @@ def test_same_seed_gives_the_same_devices_and_pictures_but_other_presses():
 
     first, second = life(), life()
 
-    assert first[:2] == second[:2]
+    assert (first[0], first[1]) == (second[0], second[1])
     assert first[2] != second[2]
 
 

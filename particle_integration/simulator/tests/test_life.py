@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from particle_integration.simulator.testing import running_simulator
 
 
-def wait_for(condition, timeout_seconds=8.0):
+def wait_for(condition: Callable[[], bool], timeout_seconds: float = 8.0) -> None:
     end = time.monotonic() + timeout_seconds
     while not condition():
         assert time.monotonic() < end

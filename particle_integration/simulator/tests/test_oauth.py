@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import pytest
+import requests
+
+Ask = Callable[..., requests.Response]
 
 CLIENT = {"client_id": "simulator-client", "client_secret": "simulator-secret"}
 PERSON = {"grant_type": "password", "username": "dev@example.com", "password": "simulator-password"}
 PUBLIC = {"client_id": "particle", "client_secret": "particle"}
 
 
-def grant(ask, **fields):
+def grant(ask: Ask, **fields: str) -> requests.Response:
     return ask("POST", "/oauth/token", data=fields, headers={})
 
 
-def bearer(token):
+def bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 

@@ -22,7 +22,7 @@ from particle_integration.simulator.server import run_until_stopped
 from particle_integration.simulator.testing import RunningSimulator, running_simulator
 
 
-def port_of(cloud):
+def port_of(cloud: RunningSimulator) -> str:
     return cloud.url.rpartition(":")[2]
 
 
@@ -66,6 +66,7 @@ def test_signal_ends_the_process_cleanly_with_a_stream_open(number):
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     started = time.monotonic()
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.stdout
         lines = [process.stdout.readline() for _ in range(5)]
         seconds = time.monotonic() - started
         url = next(line for line in lines if " API " in line).split()[1]
