@@ -47,27 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="how many virtual devices there are (default: %(default)s)",
     )
-    parser.add_argument(
-        "--presses-per-minute",
-        type=_rate,
-        default=defaults.presses_per_minute,
-        metavar="RATE",
-        help="buttons pressed a minute, all devices together; 0 for none (default: %(default)g)",
-    )
-    parser.add_argument(
-        "--drops-per-hour",
-        type=_rate,
-        default=defaults.drops_per_hour,
-        metavar="RATE",
-        help="devices that lose their network for a while, an hour (default: %(default)g)",
-    )
-    parser.add_argument(
-        "--vitals-per-minute",
-        type=_rate,
-        default=defaults.vitals_per_minute,
-        metavar="RATE",
-        help="vitals events a minute (default: %(default)g)",
-    )
+    _add_rates(parser, defaults)
     parser.add_argument(
         "--answer-seconds",
         type=_rate,
@@ -82,6 +62,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=defaults.seed,
         help="every name, picture and pause follows from it (default: %(default)s)",
     )
+
+
+def _add_rates(parser: argparse.ArgumentParser, defaults: Options) -> None:
+    for flag, default, meaning in (
+        (
+            "--presses-per-minute",
+            defaults.presses_per_minute,
+            "buttons pressed a minute, all devices together; 0 for none",
+        ),
+        (
+            "--drops-per-hour",
+            defaults.drops_per_hour,
+            "devices that lose their network for a while, an hour",
+        ),
+        ("--vitals-per-minute", defaults.vitals_per_minute, "vitals events a minute"),
+    ):
+        parser.add_argument(
+            flag,
+            type=_rate,
+            default=default,
+            metavar="RATE",
+            help=f"{meaning} (default: {default:g})",
+        )
 
 
 def options_from(arguments: dict[str, object]) -> Options:

@@ -89,31 +89,8 @@ def _houses(canvas: Canvas, *, depth: float, horizon: float, colour: Colour) -> 
         houses.append((x, line - tall, x + wide))
         x += wide * source.uniform(0.85, 1.25)
 
-    def walls(pen: Pen) -> None:
-        for left, top, right in houses:
-            pen.box(left, top, right, line)
-            if source.random() < 0.3:
-                inset = (right - left) * 0.22
-                pen.box(left + inset, top - unit * source.uniform(1.5, 4), right - inset, top)
-            if source.random() < 0.25:
-                middle = (left + right) / 2
-                pen.box(
-                    middle - unit * 0.14,
-                    top - unit * source.uniform(4, 9),
-                    middle + unit * 0.14,
-                    top,
-                )
-            if right - left < unit * 8 and source.random() < 0.25:
-                pen.polygon(
-                    [
-                        (left, top + 1),
-                        ((left + right) / 2, top - (right - left) * 0.5),
-                        (right, top + 1),
-                    ]
-                )
-
     canvas.shape(
-        walls,
+        lambda pen: _walls(canvas, pen, houses, line),
         canvas.gradient(
             [(0.2, colour), (horizon, mix(colour, (255, 200, 160), 0.10)), (1, colour)]
         ),
@@ -126,6 +103,31 @@ def _houses(canvas: Canvas, *, depth: float, horizon: float, colour: Colour) -> 
             light,
             0.2 * depth,
         )
+
+
+def _walls(canvas: Canvas, pen: Pen, houses: list[tuple[float, float, float]], line: float) -> None:
+    source, unit = canvas.source, canvas.unit
+    for left, top, right in houses:
+        pen.box(left, top, right, line)
+        if source.random() < 0.3:
+            inset = (right - left) * 0.22
+            pen.box(left + inset, top - unit * source.uniform(1.5, 4), right - inset, top)
+        if source.random() < 0.25:
+            middle = (left + right) / 2
+            pen.box(
+                middle - unit * 0.14,
+                top - unit * source.uniform(4, 9),
+                middle + unit * 0.14,
+                top,
+            )
+        if right - left < unit * 8 and source.random() < 0.25:
+            pen.polygon(
+                [
+                    (left, top + 1),
+                    ((left + right) / 2, top - (right - left) * 0.5),
+                    (right, top + 1),
+                ]
+            )
 
 
 def _windows(
