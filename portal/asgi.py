@@ -1,0 +1,44 @@
+"""The ASGI application: websockets, media and everything else.
+
+Served by daphne (or uvicorn). Media goes round Django: a file needs neither session nor middleware.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
+
+from django.conf import settings  # noqa: E402 - the name of the settings comes first
+from django.core.asgi import get_asgi_application  # noqa: E402
+
+django_application = get_asgi_application()  # loads the apps that the imports below need
+
+from channels.routing import ProtocolTypeRouter  # noqa: E402
+from django.contrib.staticfiles.handlers import ASGIStaticFilesHandler  # noqa: E402
+
+from feed.media import media_application  # noqa: E402
+from portal.live.routing import live_application  # noqa: E402
+from portal.topics import topics_for_user  # noqa: E402
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+if settings.DEBUG:  # without `collectstatic`, straight from the apps' folders
+    django_application = ASGIStaticFilesHandler(django_application)  # type: ignore[assignment]
+
+
+async def http_application(scope: Scope, receive: Receive, send: Send) -> None:
+    """Route what never needs Django, then Django."""
+    if scope["path"].startswith(settings.MEDIA_URL):
+        await media_application(scope, receive, send)
+    else:
+        await django_application(scope, receive, send)  # type: ignore[arg-type]
+
+
+application = ProtocolTypeRouter(
+    {"http": http_application, "websocket": live_application(topics_for_user)}  # type: ignore[arg-type]
+)

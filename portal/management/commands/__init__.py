@@ -1,0 +1,3 @@
+"""Management commands of the whole portal."""
+
+from __future__ import annotations

@@ -1,0 +1,24 @@
+"""Which topics a signed-in user hears: the one place where people and live updates meet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+
+from portal.customers.models import Customer, User
+from portal.live import updates
+
+
+def topics_for_user(user: AbstractBaseUser | AnonymousUser) -> Iterable[str]:
+    """Return the private topics of `user`: its customer's own, and `staff` for staff.
+
+    Reads the database; call it from a thread.
+    """
+    if not isinstance(user, User) or not user.is_active:
+        return []
+    customer_ids = Customer.objects.filter(user=user).values_list("pk", flat=True)
+    topics = [updates.customer_topic(customer_id) for customer_id in customer_ids]
+    if user.is_staff:
+        topics.append(updates.STAFF)
+    return topics
