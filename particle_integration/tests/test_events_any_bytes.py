@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from urllib.parse import urlencode
 
 from hypothesis import given, settings
@@ -63,7 +64,7 @@ def check(read: Callable[[], ParticleEvent]) -> None:
     except InvalidEvent as refusal:
         refusal.reason.encode()
         return
-    assert event.published_at.utcoffset().total_seconds() == 0
+    assert event.published_at.utcoffset() == timedelta(0)
     assert len(event.dedupe_key) == 32
     for text in (event.name, event.data or "", event.user_id, event.event_id or ""):
         text.encode()
