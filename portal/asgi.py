@@ -11,15 +11,15 @@ from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 
-from django.conf import settings  # noqa: E402 - the name of the settings comes first
-from django.core.asgi import get_asgi_application  # noqa: E402
+from django.conf import settings
+from django.core.asgi import get_asgi_application
 
 django_application = get_asgi_application()  # loads the apps that the imports below need
 
 from channels.routing import ProtocolTypeRouter  # noqa: E402
 from django.contrib.staticfiles.handlers import ASGIStaticFilesHandler  # noqa: E402
-
 from feed.media import media_application  # noqa: E402
+
 from portal.live.routing import live_application  # noqa: E402
 from portal.topics import topics_for_user  # noqa: E402
 

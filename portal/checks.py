@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import redis
 from django.apps import AppConfig
 from django.conf import settings
-import redis
-from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.checks import Warning as CheckWarning
 
 
 @register(Tags.security, deploy=True)
@@ -51,7 +52,7 @@ def check_cloud(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[
     if settings.PARTICLE_API_URL.startswith("http://"):
         found.append(
             Error(
-                f"PARTICLE_API_URL is {settings.PARTICLE_API_URL}: the token would travel in clear.",
+                f"PARTICLE_API_URL is {settings.PARTICLE_API_URL}: the token is sent in clear.",
                 hint="Use https://api.particle.io; http is for the simulated cloud.",
                 id="portal.E004",
             )
@@ -76,14 +77,13 @@ def check_media(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[
 
 @register(Tags.compatibility)
 def check_redis(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """channels-redis 4.3 with redis-py 8 closes idle websockets after six seconds (its issue 422)."""
+    """channels-redis 4.3 with redis-py 8 closes idle websockets in six seconds (its issue 422)."""
     if not settings.REDIS_URL:
         return []
 
-
     if int(redis.__version__.split(".")[0]) >= 8:
         return [
-            Warning(
+            CheckWarning(
                 f"redis-py {redis.__version__} closes idle websockets after six seconds.",
                 hint="Install redis below 8, as requirements.txt pins it.",
                 id="portal.W001",

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from csp.constants import SELF, UNSAFE_EVAL, UNSAFE_INLINE
-from csp.middleware import CSPMiddleware
+from csp.middleware import CSPMiddleware, PolicyParts
 from django.http import HttpRequest, HttpResponseBase
 
 # unfold's Alpine evaluates expressions and writes inline style (design.md, "Policy").
 _ADMIN = {"script-src": [SELF, UNSAFE_EVAL], "style-src": [SELF, UNSAFE_INLINE]}
 
 
-class ContentSecurityPolicyMiddleware(CSPMiddleware):  # type: ignore[misc]  # django-csp has no types
+class ContentSecurityPolicyMiddleware(CSPMiddleware):
     """django-csp's middleware, with one exception by path."""
 
-    get_response: Callable[[HttpRequest], HttpResponseBase]
-
-    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-        """Add the header; on admin pages let unfold's scripts and styles work."""
+    def get_policy_parts(
+        self, request: HttpRequest, response: HttpResponseBase, report_only: bool = False
+    ) -> PolicyParts:
+        """Return the policy of settings.py; on admin pages let unfold's scripts and styles work."""
+        parts = super().get_policy_parts(request, response, report_only)
         if request.path.startswith("/admin/"):
-            response._csp_replace = {None: _ADMIN}  # type: ignore[attr-defined]
-        result: HttpResponseBase = super().process_response(request, response)
-        return result
+            parts.replace = {**_ADMIN, **(parts.replace or {})}
+        return parts

@@ -38,7 +38,7 @@ _CLOUD_NAMES = (
     "PARTICLE_CLIENT_ID",
     "PARTICLE_CLIENT_SECRET",
 )
-_SIMULATED = DEBUG and not any(name in env.ENVIRON for name in _CLOUD_NAMES)
+_SIMULATED = DEBUG and not any(env.str(name, default="") for name in _CLOUD_NAMES)
 PARTICLE_API_URL: str = env.str(
     "PARTICLE_API_URL", default="http://127.0.0.1:8600" if _SIMULATED else "https://api.particle.io"
 )
@@ -115,9 +115,8 @@ _SQLITE_OPTIONS = {
     # FULL loses nothing acknowledged at a power cut; with batches it costs nothing (design.md).
     "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-16000;",
 }
-DATABASES: dict[str, dict[str, Any]] = {
-    "default": env.db_url("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'portal.sqlite3'}")
-}
+_database_url = env.str("DATABASE_URL", default="") or f"sqlite:///{VAR_DIR / 'portal.sqlite3'}"
+DATABASES: dict[str, dict[str, Any]] = {"default": env.db_url_config(_database_url)}
 _database = DATABASES["default"]
 if _database["ENGINE"] == "django.db.backends.sqlite3":
     VAR_DIR.mkdir(exist_ok=True)

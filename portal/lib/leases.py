@@ -44,8 +44,7 @@ class LeasedQuerySet(models.QuerySet[Row]):
         """Return rows that are ready and due, or claimed under a lease that lapsed."""
         now = timezone.now()
         return self.filter(
-            Q(state__in=ready, next_attempt_at__lte=now)
-            | Q(state=claimed, leased_until__lte=now)
+            Q(state__in=ready, next_attempt_at__lte=now) | Q(state=claimed, leased_until__lte=now)
         )
 
     def claim(self, *, limit: int, lease_seconds: float, claimed: str) -> list[Row]:
@@ -59,9 +58,7 @@ class LeasedQuerySet(models.QuerySet[Row]):
         token = uuid.uuid4()
         until = timezone.now() + timedelta(seconds=lease_seconds)
         with transaction.atomic():
-            rows = list(
-                self.select_for_update(skip_locked=True, no_key=True, of=("self",))[:limit]
-            )
+            rows = list(self.select_for_update(skip_locked=True, no_key=True, of=("self",))[:limit])
             if rows:
                 self.model._default_manager.filter(pk__in=[row.pk for row in rows]).update(
                     state=claimed,

@@ -31,7 +31,7 @@ class Loop:
     idle_seconds = 1.0  # the poll behind the wake-ups
 
     def run_once(self) -> int:
-        """Do one batch of what is due; return how many rows it worked on, 0 when nothing was due."""
+        """Do one batch of what is due; return how many rows it worked on, 0 for none."""
         raise NotImplementedError
 
     def is_idle(self) -> bool:
@@ -142,7 +142,7 @@ def reset_broken_connection() -> None:
 
 
 def run_until_idle(loops: list[Loop], stop: Stop) -> int:
-    """Run all loops in this thread until nothing is due and nothing is under way; return the rows."""
+    """Run all loops in this thread until nothing is due or under way; return the rows."""
     total = 0
     while not stop.requested:
         worked = sum(loop.run_once() for loop in loops)

@@ -19,7 +19,7 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Stop:
-    """Whether this process was asked to stop. Threads poll `requested`; only the main thread waits."""
+    """Whether this process was asked to stop. Threads poll `requested`; the main one waits."""
 
     def __init__(self) -> None:
         self.requested = False
@@ -41,7 +41,7 @@ class Stop:
 
     @contextmanager
     def interruptible(self) -> Iterator[None]:
-        """Let a signal raise KeyboardInterrupt inside: around a wait or a read, never around work."""
+        """Let a signal raise KeyboardInterrupt inside: around a wait or a read, never work."""
         self._is_interruptible = True
         try:
             if self.requested:  # it came between the caller's last look and this block

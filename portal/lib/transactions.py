@@ -23,5 +23,5 @@ def effect_transaction() -> AbstractContextManager[None]:
 
 def use_transaction(factory: TransactionFactory) -> None:
     """Make `effect_transaction()` return `factory()`; called once, from an app's `ready()`."""
-    global _factory  # noqa: PLW0603 - a seam that one app fills at start
+    global _factory
     _factory = factory

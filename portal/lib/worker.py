@@ -30,7 +30,9 @@ def run_worker(*, until_idle: bool = False, stop: Stop | None = None) -> None:
             logger.info("worker stops")
         stop.request()
         if not threads.join():
-            logger.warning("a loop was still busy at the end: its rows come due again by their lease")
+            logger.warning(
+                "a loop was still busy at the end: its rows come due again by their lease"
+            )
         heartbeat.stop(threads.worked)
 
 
