@@ -109,7 +109,7 @@ TEMPLATES: list[dict[str, Any]] = [
 
 # --- Database -------------------------------------------------------------------------------
 _SQLITE_OPTIONS = {
-    # A read that later writes would fail at once under WAL ("snapshot is stale"): begin as a writer.
+    # Under WAL a reader that turns writer fails at once ("snapshot is stale").
     "transaction_mode": "IMMEDIATE",
     "timeout": 10,  # seconds
     # FULL loses nothing acknowledged at a power cut; with batches it costs nothing (design.md).
@@ -142,7 +142,7 @@ CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
         else {"BACKEND": "channels.layers.InMemoryChannelLayer"}
     )
 }
-# Throttles count across processes, so their cache is shared: Redis, else a table (migration lib.0002).
+# Throttles count across processes, so their cache is shared: Redis, else a table.
 CACHES: dict[str, dict[str, Any]] = {
     "default": (
         {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
@@ -263,7 +263,7 @@ UNFOLD: dict[str, Any] = {
     "SHOW_HISTORY": True,
 }
 
-# --- Logging: one line per state change on standard error ------------------------------------------
+# --- Logging: one line per state change on standard error -----------------------------------
 LOG_LEVEL: str = env.str("LOG_LEVEL", default="INFO")
 LOGGING: dict[str, Any] = {
     "version": 1,

@@ -17,7 +17,7 @@ _factory: TransactionFactory = transaction.atomic
 
 
 def effect_transaction() -> AbstractContextManager[None]:
-    """Return the transaction for an effect: `atomic()`, with whatever `use_transaction` put there."""
+    """Return the transaction for an effect: `atomic()`, or what `use_transaction` put there."""
     return _factory()
 
 

@@ -22,7 +22,7 @@ _PREFIX = "portal_"
 
 
 def announce(channel: str) -> None:
-    """Wake who watches `channel` once this transaction commits; SQLite's watchers see the commit."""
+    """Wake who watches `channel` once this transaction commits; on SQLite the commit does."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_notify(%s, '')", [_PREFIX + channel])
