@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import environ
+from django.core.exceptions import ImproperlyConfigured
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"
@@ -160,9 +161,16 @@ CACHES: dict[str, dict[str, Any]] = {
 # --- Files ------------------------------------------------------------------------------------
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
+# file:///folder holds two folders: `media`, published renditions, all of which may be served, and
+# `private`, what devices sent, which no route serves.
+_files = VAR_DIR / "test" if TESTING else VAR_DIR
+MEDIA_STORAGE_URL: str = env.str("MEDIA_STORAGE_URL", default="") or f"file://{_files}"
+if not MEDIA_STORAGE_URL.startswith("file:///"):
+    raise ImproperlyConfigured(f"MEDIA_STORAGE_URL is {MEDIA_STORAGE_URL!r}: use file:///folder.")
+_files = Path(MEDIA_STORAGE_URL.removeprefix("file://"))
 MEDIA_URL = "/media/"
-MEDIA_ROOT = VAR_DIR / "media"  # published renditions only: everything in it may be served
-ORIGINALS_ROOT = VAR_DIR / "private"  # what devices sent: no route serves it
+MEDIA_ROOT = _files / "media"
+ORIGINALS_ROOT = _files / "private"
 _MANIFEST = "whitenoise.storage.CompressedManifestStaticFilesStorage"
 _PLAIN = "django.contrib.staticfiles.storage.StaticFilesStorage"
 STORAGES: dict[str, dict[str, Any]] = {
