@@ -272,15 +272,15 @@ def with_metadata(picture_format):
     exif = Image.Exif()
     exif[0x010E] = exif[0x9286] = SECRET.decode()
     exif.get_ifd(0x8825).update({1: "N", 2: (52.0, 31.0, 12.0), 29: SECRET.decode()})
-    options = {"exif": exif, "xmp": b"<x:xmpmeta>" + SECRET + b"</x:xmpmeta>"}
-    if picture_format in ("JPEG", "GIF"):
-        options = {"comment": SECRET} if picture_format == "GIF" else {**options, "comment": SECRET}
+    xmp = b"<x:xmpmeta>" + SECRET + b"</x:xmpmeta>"
     if picture_format == "PNG":
         text = PngImagePlugin.PngInfo()
-        text.add_text("Comment", SECRET.decode("ascii"))
-        text.add_itxt("XML:com.adobe.xmp", SECRET.decode("ascii"))
-        options = {"exif": exif, "pnginfo": text}
-    return encoded(quarters("P" if picture_format == "GIF" else "RGB"), picture_format, **options)
+        text.add_text("Comment", SECRET.decode())
+        text.add_itxt("XML:com.adobe.xmp", xmp.decode())
+        return encoded(quarters(), "PNG", exif=exif, pnginfo=text)
+    if picture_format == "GIF":
+        return encoded(quarters("P"), "GIF", comment=SECRET)
+    return encoded(quarters(), picture_format, exif=exif, xmp=xmp, comment=SECRET)
 
 
 @pytest.mark.parametrize("picture_format", ["JPEG", "PNG", "GIF", "WEBP"])

@@ -24,8 +24,13 @@ def picture(size=(40, 30)):
 def said(speak):
     """What `speak`, given the write end of a pipe, says into it."""
     read_end, write_end = os.pipe()
+
+    def speak_and_close():
+        with os.fdopen(write_end, "wb"):
+            speak(write_end)
+
     with os.fdopen(read_end, "rb") as listening:
-        speaker = threading.Thread(target=lambda: (speak(write_end), os.close(write_end)))
+        speaker = threading.Thread(target=speak_and_close)
         speaker.start()
         frame = listening.read()
         speaker.join()

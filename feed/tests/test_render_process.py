@@ -11,12 +11,13 @@ from feed import render_process
 from feed.errors import InvalidPicture
 from feed.render_process import ChildLost
 
+FILES = [{"width": 9, "height": 9, "length": 12}]
 HEADER = {
     "width": 9,
     "height": 9,
     "placeholder": "data:image/webp;base64,AAAA",
     "dominant_colour": "#aabbcc",
-    "files": [{"width": 9, "height": 9, "length": 12}],
+    "files": FILES,
 }
 FILE = b"RIFF\4\0\0\0WEBP"
 
@@ -51,8 +52,8 @@ def test_sound_answer_is_read():
         answer(HEADER | {"placeholder": "data:image/svg+xml;base64,AAAA"}),
         answer(HEADER | {"placeholder": "data:image/webp;base64," + "A" * 5_000}),
         answer(HEADER | {"files": []}),
-        answer(HEADER | {"files": HEADER["files"] * 2}, FILE * 2),
-        answer(HEADER | {"files": HEADER["files"] * 4}, FILE * 4),
+        answer(HEADER | {"files": FILES * 2}, FILE * 2),
+        answer(HEADER | {"files": FILES * 4}, FILE * 4),
         answer(HEADER | {"files": [{"width": 2000, "height": 9, "length": 12}]}),
         answer(HEADER, b""),
         answer(HEADER, FILE + b"more"),

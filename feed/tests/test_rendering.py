@@ -309,6 +309,7 @@ def test_children_die_with_a_parent_that_is_killed():
     parent = subprocess.Popen(
         [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
+    assert parent.stdout
     with parent:
         child = int(parent.stdout.readline())
 
