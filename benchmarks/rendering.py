@@ -7,9 +7,7 @@ reversed every other round. Publishing, files and row, is not in it yet.
 
 from __future__ import annotations
 
-import argparse
 import io
-import os
 import statistics
 import time
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from PIL import Image, ImageDraw
 
+from benchmarks.report import Row
 from feed.decoding import WIDTHS
 from feed.rendering import RenderPool
 
@@ -25,6 +24,8 @@ if TYPE_CHECKING:
 
 TARGET_RATIO: Final = 1.4
 PICTURE_BYTES: Final = 16_384
+ROUNDS: Final = 15
+REPEATS: Final = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,35 +100,29 @@ def measure(picture: str, data: bytes, pool: RenderPool, *, rounds: int, repeats
     )
 
 
-def main(arguments: list[str] | None = None) -> list[Result]:
-    """Print a row per picture and return the results. S10 is the first row."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--repeats", type=int, default=20)
-    options = parser.parse_args(arguments)
+def main() -> list[Row]:
+    """Measure all pictures. S10 is the first row; the others show where the price is felt."""
     pictures = {
-        "16 KB, 640 × 480": camera_picture((640, 480)),
-        "16 KB, 320 × 240": camera_picture((320, 240)),
-        "4 megapixels": camera_picture((2304, 1728), 4_000_000),
+        "a 16 KB JPEG, 640 × 480, to its renditions": camera_picture((640, 480)),
+        "a 16 KB JPEG, 320 × 240, to its renditions": camera_picture((320, 240)),
+        "a 4-megapixel JPEG to its renditions": camera_picture((2304, 1728), 4_000_000),
     }
-    load = os.getloadavg()[0]
-    results = []
     with RenderPool() as pool:
-        for picture, data in pictures.items():
-            results.append(
-                measure(picture, data, pool, rounds=options.rounds, repeats=options.repeats)
-            )
-    print("S10  a JPEG to its renditions: children against Pillow alone (milliseconds a picture)")
-    print(f"     {options.rounds} rounds of {options.repeats}; load before: {load:.2f}")
-    for result in results:
-        verdict = "met" if result.ratio <= TARGET_RATIO else "NOT met"
-        print(
-            f"     {result.picture:<18} ours {result.ours_ms:7.2f}  Pillow {result.pillow_ms:7.2f}"
-            f"  ratio {result.ratio:.2f} ({min(result.ratios):.2f} to {max(result.ratios):.2f})"
-            f"  target {TARGET_RATIO}: {verdict}"
+        results = [
+            measure(picture, data, pool, rounds=ROUNDS, repeats=REPEATS)
+            for picture, data in pictures.items()
+        ]
+    return [
+        Row(
+            part="rendering",
+            target="S10",
+            what=result.picture,
+            ours=f"{result.ours_ms:.2f} ms",
+            alternative=f"Pillow alone {result.pillow_ms:.2f} ms",
+            ratio=round(result.ratio, 3),
+            ratio_range=(round(min(result.ratios), 3), round(max(result.ratios), 3)),
+            wanted=f"≤ {TARGET_RATIO}",
+            is_met=result.ratio <= TARGET_RATIO,
         )
-    return results
-
-
-if __name__ == "__main__":
-    main()
+        for result in results
+    ]

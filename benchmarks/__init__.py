@@ -1,0 +1,3 @@
+"""Benchmarks of the portal, each against a named alternative."""
+
+from __future__ import annotations
