@@ -69,7 +69,8 @@ class HandlerRegistry:
 
     def all(self) -> list[Handler]:
         """Return all handlers, by pattern."""
-        return sorted([*self._exact.values(), *self._prefixes], key=lambda one: one.pattern)
+        handlers = [*self._exact.values(), *self._prefixes]
+        return sorted(handlers, key=lambda one: (one.pattern, one.is_prefix))
 
     def _add(self, handler: Handler) -> None:
         taken = [*self._prefixes] if handler.is_prefix else [*self._exact.values()]
