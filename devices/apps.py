@@ -11,8 +11,10 @@ class DevicesConfig(AppConfig):
     name = "devices"
 
     def ready(self) -> None:
-        """Register the call loop."""
-        from devices.delivery import CallLoop
+        """Register the loops that call devices and ask the cloud about them."""
+        from devices.call_loop import CallLoop
+        from devices.describe import DescribeLoop
         from portal.lib.runloop import register_loop
 
-        register_loop("call", CallLoop)
+        register_loop(CallLoop.name, CallLoop)
+        register_loop(DescribeLoop.name, DescribeLoop)
