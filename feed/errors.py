@@ -1,8 +1,10 @@
 """Errors of the feed.
 
 FeedError
-├── InvalidPicture    the picture, or what an event says of it, will never do: permanent
-└── RenderingFailed   no verdict was reached (children died, the machine stood still): try again
+├── InvalidCursor         what should say where a page of the timeline begins says nothing
+├── InvalidPicture        the picture, or what an event says of it, will never do: permanent
+├── PictureNotPublished   nobody may see it (any more), so nobody may like it
+└── RenderingFailed       no verdict was reached (children died, the machine stood still): try again
 
 No Django here: the child process that decodes pictures imports this module.
 """
@@ -22,8 +24,16 @@ class FeedError(Exception):
         self.reason = reason
 
 
+class InvalidCursor(FeedError):
+    """A link to a page of the timeline is broken."""
+
+
 class InvalidPicture(FeedError):
     """These bytes, or this event's data, can never become a picture."""
+
+
+class PictureNotPublished(FeedError):
+    """It is not on the feed: never was, or was hidden or deleted."""
 
 
 class RenderingFailed(FeedError):

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterable
+from datetime import datetime
 from typing import ClassVar
 
 from django.db import models
 from django.db.models import F, Q
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from devices.models import Device, FunctionCall
@@ -44,6 +47,18 @@ class PictureQuerySet(LeasedQuerySet["Picture"]):
         """Load poster and device along, for rendering."""
         return self.select_related("poster", "device")
 
+    def older_than(self, published_at: datetime, picture_id: int) -> PictureQuerySet:
+        """Return what comes after this place of the timeline, which may be empty meanwhile."""
+        # Not one OR over both columns: in this form the index finds the place at once.
+        return self.filter(published_at__lte=published_at).filter(
+            Q(published_at__lt=published_at) | Q(id__lt=picture_id)
+        )
+
+    def next_due(self) -> PictureQuerySet:
+        """Return the pictures to render now with their people, the longest due first."""
+        due = self.due(ready=[PictureState.RECEIVED], claimed=PictureState.CLAIMED)
+        return due.with_people().order_by("next_attempt_at", "pk")
+
 
 class Picture(Leased):
     """An image posted from an event."""
@@ -60,6 +75,9 @@ class Picture(Leased):
     caption = models.CharField(max_length=MAX_CAPTION_CHARACTERS, blank=True, default="")
     state = models.CharField(
         max_length=10, choices=PictureState.choices, default=PictureState.RECEIVED
+    )
+    reason = models.TextField(
+        blank=True, default="", editable=False, help_text="why it is refused, in words for staff"
     )
     pressed_at = models.DateTimeField(help_text="when the cloud published the event")
     received_at = models.DateTimeField(auto_now_add=True)
@@ -96,13 +114,37 @@ class Picture(Leased):
         constraints = [
             models.UniqueConstraint(fields=["device", "press_token"], name="one_picture_per_press"),
             models.CheckConstraint(
-                condition=~Q(state="published") | Q(poster__isnull=False, published_at__isnull=False),
+                condition=~Q(state="published")
+                | Q(poster__isnull=False, published_at__isnull=False),
                 name="published_pictures_have_a_poster",
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=PictureState.values), name="picture_state_is_known"
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="claimed")
+                | Q(leased_until__isnull=False, lease_token__isnull=False),
+                name="pictures_claimed_have_a_lease",
             ),
         ]
 
+        permissions = [("hide_picture", "Can hide and restore a picture")]
+
     def __str__(self) -> str:
         return self.caption or f"picture {self.pk}"
+
+    def get_absolute_url(self) -> str:
+        """Return the address of its own page."""
+        return reverse("feed:picture", args=[self.pk])
+
+
+class LikeQuerySet(models.QuerySet["Like"]):
+    """Reads of likes."""
+
+    def picture_ids_liked_by(self, user_id: int, picture_ids: Iterable[int]) -> set[int]:
+        """Return which of these pictures the user likes, in one query."""
+        active = self.filter(is_active=True, customer__user_id=user_id)
+        return set(active.filter(picture_id__in=picture_ids).values_list("picture_id", flat=True))
 
 
 class Like(models.Model):
@@ -112,6 +154,12 @@ class Like(models.Model):
     customer = models.ForeignKey(Customer, on_delete=models.CASCADE, related_name="likes")
     is_active = models.BooleanField(default=True)
     liked_at = models.DateTimeField()
+    dance_asked_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="when its one dance was asked for; outlives the call's row",
+    )
     call = models.ForeignKey(
         FunctionCall,
         on_delete=models.SET_NULL,
@@ -120,6 +168,8 @@ class Like(models.Model):
         related_name="likes",
         help_text="the one call that dances for this like",
     )
+
+    objects: ClassVar[LikeQuerySet] = LikeQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
         constraints = [

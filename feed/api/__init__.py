@@ -1,0 +1,3 @@
+"""The feed's part of the REST API."""
+
+from __future__ import annotations
