@@ -85,7 +85,7 @@ def test_a_batch_stores_each_event_once():
     random.shuffle(events)
 
     first = store_events(events + events[:10], Path.STREAM)
-    second = store_events(events[500:] + [make_event("new")], Path.STREAM)
+    second = store_events([*events[500:], make_event("new")], Path.STREAM)
 
     assert first == StoreResult(new=1000, duplicates=10)
     assert second == StoreResult(new=1, duplicates=500)

@@ -95,11 +95,12 @@ def test_every_published_event_is_stored_once(client, quick, device_id):
 
 
 def test_what_is_no_event_is_quarantined_and_those_behind_it_are_stored(client, quick, device_id):
+    wrong = {"data": 7, "coreid": "api", "published_at": "2026-11-24T10:15:30Z"}
     with listening(client):
         quick.wait_for_streams(1)
         for frame in (
             b"event: bench\ndata: {broken\n\n",
-            b'event: bench\ndata: {"data":7,"coreid":"api","published_at":"2026-11-24T10:15:30Z"}\n\n',
+            b"event: bench\ndata: %s\n\n" % json.dumps(wrong).encode(),
             b"event: bench\ndata: " + b"[" * 20_000 + b"\n\n",
             b"event: \xff\xfe\ndata: \xff\n\n",
             b"data: " + b"x" * 400_000 + b"\n\n",
