@@ -10,9 +10,11 @@ from django.db import models
 class Update(models.Model):
     """One fact for the browsers. No foreign keys: it must never wait for another row's lock."""
 
+    MAX_TOPICS_LENGTH = 200
+
     number = models.BigAutoField(primary_key=True)
     type = models.CharField(max_length=40)
-    topics = models.CharField(max_length=200, help_text="separated by blanks")
+    topics = models.CharField(max_length=MAX_TOPICS_LENGTH, help_text="separated by blanks")
     payload = models.TextField(help_text="a JSON object, encoded once")
     appended_at = models.DateTimeField(auto_now_add=True, db_index=True)
 

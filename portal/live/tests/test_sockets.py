@@ -1,0 +1,518 @@
+"""Tests of the websockets through the whole live application, in one process."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from channels.testing import WebsocketCommunicator
+from django.contrib.auth import get_user_model
+from django.test import Client
+from django.utils import timezone
+
+from portal.live import history, sockets, updates
+from portal.live import hub as hub_module
+from portal.live.errors import CloseCode
+from portal.live.models import Epoch, Update
+from portal.live.testing import append_update
+
+pytestmark = pytest.mark.django_db(transaction=True)
+ORIGIN = (b"origin", b"http://localhost")
+
+
+async def greeted(communicator: WebsocketCommunicator) -> dict[str, Any]:
+    """Open the socket and return its hello."""
+    accepted, _ = await communicator.connect()
+    assert accepted
+    hello: dict[str, Any] = await communicator.receive_json_from(3)
+    assert hello["type"] == "hello"
+    return hello
+
+
+async def received(communicator: WebsocketCommunicator, count: int) -> list[dict[str, Any]]:
+    """Return the next `count` messages."""
+    return [await communicator.receive_json_from(5) for _ in range(count)]
+
+
+async def close_code(communicator: WebsocketCommunicator) -> int:
+    """Return the code with which this end closes, skipping messages."""
+    while True:
+        output: dict[str, Any] = await communicator.receive_output(3)
+        if output["type"] == "websocket.close":
+            return int(output["code"])
+
+
+def signed_in(*, is_staff: bool) -> tuple[bytes, bytes]:
+    """Return the header of a browser whose user has signed in."""
+    user = get_user_model().objects.create_user("ada@example.com", is_staff=is_staff)
+    client = Client()
+    client.force_login(user)
+    return (b"cookie", f"sessionid={client.cookies['sessionid'].value}".encode())
+
+
+# --- Hello and live -----------------------------------------------------------------------------
+
+
+async def test_hello_tells_number_and_epoch(connect, append, in_thread):
+    number = await append()
+    socket = connect("/ws/feed/")
+
+    hello = await greeted(socket)
+
+    assert hello == {"type": "hello", "number": number, "epoch": await in_thread(updates.epoch)}
+    await socket.disconnect()
+
+
+async def test_socket_without_after_hears_only_what_comes(connect, append):
+    await append(type="feed.danced", payload={"id": 1})
+    socket = connect("/ws/feed/")
+    await greeted(socket)
+
+    number = await append(type="feed.danced", payload={"id": 2, "likes": 3, "seconds": 4})
+
+    assert await socket.receive_json_from() == {
+        "number": number,
+        "type": "feed.danced",
+        "id": 2,
+        "likes": 3,
+        "seconds": 4,
+    }
+    assert await socket.receive_nothing()
+    await socket.disconnect()
+
+
+async def test_update_arrives_within_a_blink(connect, append):
+    socket = connect("/ws/feed/")
+    await greeted(socket)
+    delays = []
+
+    for _ in range(5):
+        await append()
+        committed_at = asyncio.get_running_loop().time()
+        await socket.receive_json_from()
+        delays.append(asyncio.get_running_loop().time() - committed_at)
+
+    assert min(delays) < 0.15
+    await socket.disconnect()
+
+
+async def test_each_update_is_encoded_once_for_all_sockets(connect, append, monkeypatch):
+    connected = [connect("/ws/feed/") for _ in range(5)]
+    for socket in connected:
+        await greeted(socket)
+    encoded = []
+    real = history.page_after
+
+    def counting(number):
+        page = real(number)
+        encoded.extend(page)
+        return page
+
+    monkeypatch.setattr(history, "page_after", counting)
+    for index in range(3):
+        await append(payload={"index": index})
+
+    for socket in connected:
+        assert [m["index"] for m in await received(socket, 3)] == [0, 1, 2]
+        await socket.disconnect()
+    assert len(encoded) == 3
+
+
+async def test_one_tail_serves_all_sockets_and_ends_with_the_last(connect):
+    first, second = connect("/ws/feed/"), connect("/ws/feed/")
+    await greeted(first)
+    await greeted(second)
+
+    assert len(hub_module._hubs) == 1
+    await first.disconnect()
+    assert len(hub_module._hubs) == 1
+    await second.disconnect()
+    assert not hub_module._hubs
+
+
+# --- Topics and people --------------------------------------------------------------------------
+
+
+async def test_feed_hears_nothing_private(connect, append):
+    socket = connect("/ws/feed/")
+    await greeted(socket)
+
+    await append(topics=[updates.customer_topic(7)])
+    await append(topics=[updates.STAFF])
+    await append(topics=[updates.FEED, updates.STAFF], payload={"is_public": True})
+
+    assert (await socket.receive_json_from())["is_public"]
+    assert await socket.receive_nothing()
+    await socket.disconnect()
+
+
+async def test_me_hears_the_feed_and_its_own(connect, append, in_thread):
+    cookie = await in_thread(signed_in, is_staff=True)
+    socket = connect("/ws/me/", headers=[cookie, ORIGIN])
+    await greeted(socket)
+
+    await append(payload={"to": "staff"}, topics=[updates.STAFF])
+    await append(payload={"to": "other"}, topics=[updates.customer_topic(8)])
+    await append(payload={"to": "me"}, topics=[updates.customer_topic(7), updates.STAFF])
+    await append(payload={"to": "all"})
+
+    assert [message["to"] for message in await received(socket, 2)] == ["me", "all"]
+    await socket.disconnect()
+
+
+async def test_staff_hears_an_update_for_two_of_its_topics_once(connect, append, in_thread):
+    cookie = await in_thread(signed_in, is_staff=True)
+    socket = connect("/ws/staff/", headers=[cookie, ORIGIN])
+    await greeted(socket)
+
+    await append(topics=[updates.FEED, updates.STAFF])
+
+    assert (await socket.receive_json_from())["type"] == "notice"
+    assert await socket.receive_nothing()
+    await socket.disconnect()
+
+
+async def test_staff_socket_is_closed_to_customers(connect, in_thread):
+    cookie = await in_thread(signed_in, is_staff=False)
+    socket = connect("/ws/staff/", headers=[cookie, ORIGIN])
+    await socket.connect()
+
+    assert await close_code(socket) == CloseCode.FORBIDDEN
+    await socket.disconnect()
+
+
+@pytest.mark.parametrize("path", ["/ws/me/", "/ws/staff/"])
+async def test_nobody_in_particular_is_asked_to_sign_in(connect, path):
+    socket = connect(path, headers=[ORIGIN])
+    await socket.connect()
+
+    assert await close_code(socket) == CloseCode.SIGN_IN
+    await socket.disconnect()
+
+
+async def test_cookies_without_an_origin_are_ignored(connect, in_thread):
+    cookie = await in_thread(signed_in, is_staff=True)
+    socket = connect("/ws/me/", headers=[cookie])
+    await socket.connect()
+
+    assert await close_code(socket) == CloseCode.SIGN_IN
+    await socket.disconnect()
+
+
+# --- Resuming -----------------------------------------------------------------------------------
+
+
+async def test_resume_sends_what_was_missed_and_goes_live(connect, append):
+    numbers = [await append(payload={"index": index}) for index in range(4)]
+    socket = connect(f"/ws/feed/?after={numbers[1]}")
+    hello = await greeted(socket)
+
+    missed = await received(socket, 2)
+    live = await append(payload={"index": 4})
+
+    assert hello["number"] == numbers[3]
+    assert [message["number"] for message in missed] == numbers[2:]
+    assert (await socket.receive_json_from())["number"] == live
+    await socket.disconnect()
+
+
+async def test_resume_from_an_empty_history_goes_live(connect, append):
+    socket = connect("/ws/feed/?after=0")
+    await greeted(socket)
+
+    number = await append()
+
+    assert (await socket.receive_json_from())["number"] == number
+    await socket.disconnect()
+
+
+async def test_resume_while_writers_run_has_neither_gap_nor_double(connect, in_thread):
+    first = await in_thread(append_update)
+    total = 150
+
+    def write() -> None:
+        for _ in range(total // 3):
+            append_update()
+
+    writers = [asyncio.create_task(in_thread(write)) for _ in range(3)]
+    readers = []
+    for _ in range(10):  # each comes at another moment
+        socket = connect(f"/ws/feed/?after={first}")
+        await greeted(socket)
+        readers.append(socket)
+        await asyncio.sleep(0.02)
+    await asyncio.gather(*writers)
+
+    expected = await in_thread(lambda: [u.number for u in Update.objects.filter(number__gt=first)])
+    for socket in readers:
+        messages = await received(socket, total)
+        assert [message["number"] for message in messages] == sorted(expected)
+        await socket.disconnect()
+
+
+async def test_after_in_the_future_resets(connect, append):
+    number = await append()
+    socket = connect(f"/ws/feed/?after={number + 1}")
+    await greeted(socket)
+
+    assert await socket.receive_json_from() == {"type": "reset", "reason": "future"}
+    assert await close_code(socket) == CloseCode.RESET
+    await socket.disconnect()
+
+
+async def test_pruned_after_resets_and_the_oldest_kept_one_does_not(connect, append, in_thread):
+    numbers = [await append() for _ in range(4)]
+    await in_thread(
+        Update.objects.filter(number__lte=numbers[2]).update,
+        appended_at=timezone.now() - timedelta(days=8),
+    )
+    await in_thread(updates.prune, before=timezone.now() - timedelta(days=7))
+    too_old = connect(f"/ws/feed/?after={numbers[1]}")
+    just_in = connect(f"/ws/feed/?after={numbers[2]}")
+    await greeted(too_old)
+    await greeted(just_in)
+
+    assert (await too_old.receive_json_from())["reason"] == "pruned"
+    assert (await just_in.receive_json_from())["number"] == numbers[3]
+    await too_old.disconnect()
+    await just_in.disconnect()
+
+
+async def test_more_than_ten_thousand_behind_resets(connect, in_thread):
+    def fill(count: int) -> None:
+        Update.objects.bulk_create(
+            [Update(type="notice", topics="staff", payload="{}") for _ in range(count)]
+        )
+
+    await in_thread(fill, 10_001)
+    newest = await in_thread(updates.newest_number)
+    too_far = connect(f"/ws/feed/?after={newest - 10_001}")
+    in_reach = connect(f"/ws/feed/?after={newest - 10_000}")
+    await greeted(too_far)
+    await greeted(in_reach)
+
+    assert (await too_far.receive_json_from())["reason"] == "behind"
+    assert await in_reach.receive_nothing()
+    await too_far.disconnect()
+    await in_reach.disconnect()
+
+
+async def test_resume_sends_the_counts_of_the_last_seconds_again(connect, append, in_thread):
+    old = await append(type="feed.likes_changed", payload={"id": 1, "likes": 1})
+    await in_thread(
+        Update.objects.filter(number=old).update, appended_at=timezone.now() - timedelta(seconds=9)
+    )
+    await append(type="feed.likes_changed", payload={"id": 2, "likes": 1})
+    again = await append(type="feed.likes_changed", payload={"id": 2, "likes": 2})
+    after = await append()
+    socket = connect(f"/ws/feed/?after={after}")
+    await greeted(socket)
+
+    assert await socket.receive_json_from() == {
+        "number": again,
+        "type": "feed.likes_changed",
+        "id": 2,
+        "likes": 2,
+    }
+    assert await socket.receive_nothing()
+    await socket.disconnect()
+
+
+async def test_a_storm_of_likes_is_merged_and_ends_with_the_last_count(connect, in_thread):
+    socket = connect("/ws/feed/")
+    await greeted(socket)
+
+    def storm() -> None:
+        for likes in range(1, 31):
+            append_update(type="feed.likes_changed", payload={"id": 1, "likes": likes})
+
+    await in_thread(storm)
+    counts: list[int] = []
+    while not counts or counts[-1] != 30:
+        counts.append((await socket.receive_json_from())["likes"])
+
+    assert counts == sorted(counts)
+    assert len(counts) < 15
+    await socket.disconnect()
+
+
+async def test_another_epoch_resets_live_sockets_after_the_database_came_back(
+    connect, in_thread, monkeypatch
+):
+    socket = connect("/ws/feed/")
+    await greeted(socket)
+
+    failed = threading.Event()
+
+    def fail(number: int) -> None:
+        failed.set()
+        raise OSError("the database is away")
+
+    await in_thread(Epoch.objects.all().delete)
+    with monkeypatch.context() as patched:
+        patched.setattr(history, "page_after", fail)
+        await asyncio.to_thread(failed.wait, 5)
+
+    assert await socket.receive_json_from(5) == {"type": "reset", "reason": "history"}
+    assert await close_code(socket) == CloseCode.RESET
+    await socket.disconnect()
+
+
+async def test_tail_goes_on_where_it_was_after_a_failure(connect, append, monkeypatch):
+    socket = connect("/ws/feed/")
+    await greeted(socket)
+
+    failed = threading.Event()
+
+    def fail(number: int) -> None:
+        failed.set()
+        raise OSError("the database is away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(history, "page_after", fail)
+        number = await append()
+        await asyncio.to_thread(failed.wait, 5)
+
+    assert (await socket.receive_json_from(5))["number"] == number
+    await socket.disconnect()
+
+
+# --- Slow readers -------------------------------------------------------------------------------
+
+
+async def test_reader_that_never_acknowledges_is_reset_within_its_bound(connect, in_thread):
+    socket = connect("/ws/feed/")
+    await greeted(socket)
+
+    def flood() -> None:
+        for _ in range(20):
+            append_update(payload={"text": "x" * 20_000})
+
+    await in_thread(flood)
+    byte_count = 0
+    while (output := await socket.receive_output(3))["type"] != "websocket.close":
+        byte_count += len(output["text"])
+        last = json.loads(output["text"])
+
+    assert output["code"] == CloseCode.RESET
+    assert last == {"type": "reset", "reason": "slow"}
+    assert byte_count <= sockets.MAX_UNACKNOWLEDGED_BYTES + 100
+    await socket.disconnect()
+
+
+async def test_refill_waits_for_acknowledgements_and_is_not_cut_off(connect, in_thread):
+    def fill() -> int:
+        first = append_update()
+        for index in range(20):
+            append_update(payload={"index": index, "text": "x" * 20_000})
+        return first
+
+    first = await in_thread(fill)
+    socket = connect(f"/ws/feed/?after={first}")
+    await greeted(socket)
+    before = await received(socket, 7)  # 7 × 20 kB reach over the window
+    assert await socket.receive_nothing()
+
+    indexes = [message["index"] for message in before]
+    number = before[-1]["number"]
+    while len(indexes) < 20:
+        await socket.send_json_to({"ack": number})
+        message = await socket.receive_json_from(3)
+        indexes.append(message["index"])
+        number = message["number"]
+
+    assert indexes == list(range(20))
+    await socket.disconnect()
+
+
+async def test_refill_that_is_never_acknowledged_is_given_up(connect, in_thread, monkeypatch):
+    monkeypatch.setattr(sockets, "ACKNOWLEDGE_WITHIN_SECONDS", 0.1)
+
+    def fill() -> int:
+        first = append_update()
+        for _ in range(10):
+            append_update(payload={"text": "x" * 20_000})
+        return first
+
+    socket = connect(f"/ws/feed/?after={await in_thread(fill)}")
+    await greeted(socket)
+
+    assert await close_code(socket) == CloseCode.NOT_ACKNOWLEDGED
+    await socket.disconnect()
+
+
+# --- Hostile messages ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("frame", "code"),
+    [
+        ({"text": "not JSON"}, CloseCode.MALFORMED),
+        ({"text": ""}, CloseCode.MALFORMED),
+        ({"text": "[]"}, CloseCode.MALFORMED),
+        ({"text": "null"}, CloseCode.MALFORMED),
+        ({"text": "{}"}, CloseCode.MALFORMED),
+        ({"text": "[" * 4000}, CloseCode.MALFORMED),
+        ({"text": '{"ack":' * 500}, CloseCode.MALFORMED),
+        ({"text": '{"ack":%s}' % ("9" * 4000)}, CloseCode.MALFORMED),
+        ({"text": '{"ack":%s}' % ("9" * 5000)}, CloseCode.TOO_BIG),
+        ({"text": '{"ack":-1}'}, CloseCode.MALFORMED),
+        ({"text": '{"ack":true}'}, CloseCode.MALFORMED),
+        ({"text": '{"ack":1.5}'}, CloseCode.MALFORMED),
+        ({"text": '{"ack":NaN}'}, CloseCode.MALFORMED),
+        ({"text": '{"ack":"1"}'}, CloseCode.MALFORMED),
+        ({"text": '{"ack":1,"beat":true}'}, CloseCode.MALFORMED),
+        ({"text": '{"beat":1}'}, CloseCode.MALFORMED),
+        ({"text": '"\\ud800"'}, CloseCode.MALFORMED),
+        ({"text": "é" * 2100}, CloseCode.TOO_BIG),
+        ({"text": "x" * 10_000_000}, CloseCode.TOO_BIG),
+        ({"text": '{"token":"abc"}'}, CloseCode.SIGN_IN),
+        ({"bytes": b"\x00\xff"}, CloseCode.BINARY),
+        ({"bytes": b""}, CloseCode.BINARY),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+async def test_hostile_message_closes_with_a_code_that_says_why(connect, frame, code, caplog):
+    socket = connect("/ws/feed/")
+    await greeted(socket)
+
+    await socket.send_input({"type": "websocket.receive", **frame})
+
+    assert await close_code(socket) == code
+    assert not caplog.records
+    await socket.disconnect()
+
+
+@pytest.mark.parametrize("after", ["", "x", "-1", "1.5", "١", "9" * 5000, "0x10"])
+async def test_hostile_after_closes_with_a_code_that_says_why(connect, after):
+    socket = connect(f"/ws/feed/?after={after}")
+    await socket.connect()
+
+    assert await close_code(socket) == CloseCode.MALFORMED
+    await socket.disconnect()
+
+
+async def test_beats_and_acknowledgements_are_welcome(connect, append):
+    socket = connect("/ws/feed/")
+    hello = await greeted(socket)
+
+    await socket.send_json_to({"beat": True})
+    await socket.send_json_to({"ack": hello["number"]})
+    await socket.send_json_to({"ack": 2**63 - 1})
+    number = await append()
+
+    assert (await socket.receive_json_from())["number"] == number
+    await socket.disconnect()
+
+
+async def test_hub_beats(connect, monkeypatch):
+    monkeypatch.setattr(hub_module, "BEAT_SECONDS", 1)
+    socket = connect("/ws/feed/")
+    await greeted(socket)
+
+    assert await socket.receive_json_from(3) == {"type": "beat"}
+    await socket.disconnect()
