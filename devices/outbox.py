@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
+from copy import copy
 from datetime import timedelta
 
 from django.db import IntegrityError
@@ -85,7 +86,11 @@ def settle(
             with updates.transaction():
                 held = _held([call for call, _, _ in decided], states=UNDER_WAY_STATES)
                 held_pks = {call.pk for call in held}
-                _apply([one for one in decided if one[0].pk in held_pks], with_hooks=with_hooks)
+                # On copies: after a rollback the caller's calls must still carry their lease.
+                _apply(
+                    [(copy(call), what, s) for call, what, s in decided if call.pk in held_pks],
+                    with_hooks=with_hooks,
+                )
         except IntegrityError:
             # A like made the device's next dance just when this one came back to wait: look again.
             if not tries_left:

@@ -1,0 +1,71 @@
+"""Devices and people with names, and the simulated cloud that those devices live at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.utils import timezone
+
+from devices.models import Device
+from particle_integration.client import ParticleClient, build_client
+from particle_integration.simulator.testing import RunningSimulator, running_simulator
+from portal.customers.models import Customer, User
+
+MakeDevice = Callable[..., Device]
+
+
+@pytest.fixture
+def ada(db) -> Customer:
+    user = User.objects.create_user("ada@example.com", "rainbow-customer")
+    return Customer.objects.create(user=user, handle="ada", display_name="Ada Aurora")
+
+
+@pytest.fixture
+def ben(db) -> Customer:
+    user = User.objects.create_user("ben@example.com", "rainbow-customer")
+    return Customer.objects.create(user=user, handle="ben", display_name="Ben Berry")
+
+
+@pytest.fixture
+def make_device(ada: Customer) -> MakeDevice:
+    """Make a device of Ada's that was heard just now."""
+
+    def make(particle_device_id: str = "e00fce680000000000000001", **fields: object) -> Device:
+        heard: dict[str, object] = {
+            "name": "Shelf",
+            "owner": ada,
+            "is_online": True,
+            "last_heard_at": timezone.now(),
+            "functions": ["dance", "glow"],
+        }
+        return Device.objects.create(particle_device_id=particle_device_id, **(heard | fields))
+
+    return make
+
+
+@pytest.fixture
+def device(make_device: MakeDevice) -> Device:
+    return make_device()
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Iterator[RunningSimulator]:
+    with running_simulator(devices=4) as cloud:
+        yield cloud
+
+
+@pytest.fixture
+def cloud(simulator: RunningSimulator) -> Iterator[RunningSimulator]:
+    simulator.clear_faults()
+    yield simulator
+    simulator.clear_faults()
+
+
+@pytest.fixture
+def client_of_cloud(cloud: RunningSimulator) -> Iterator[ParticleClient]:
+    client = build_client(
+        api_url=cloud.url, product=cloud.product_slug, access_token=cloud.access_token
+    )
+    yield client
+    client.close()
