@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
 
 from django.contrib import admin, messages
 from django.core.paginator import Paginator
@@ -13,7 +14,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from unfold.admin import ModelAdmin
-from unfold.decorators import display
+from unfold.decorators import display as untyped_display
 
 from particle_integration.inbox import replay
 from particle_integration.models import (
@@ -24,6 +25,9 @@ from particle_integration.models import (
     StreamSession,
 )
 
+M = TypeVar("M", bound=Callable[..., Any])
+display = cast("Callable[..., Callable[[M], M]]", untyped_display)
+
 MAX_SHOWN_LENGTH = 2000
 MAX_COUNTED_ROWS = 10_000
 
@@ -32,10 +36,10 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # generic in the s
     """Counts no further than anybody pages, so that a list of ten million rows opens at once."""
 
     @cached_property
-    def count(self) -> int:  # type: ignore[override]  # the stubs have a method
+    def count(self) -> int:
         """Return the number of rows, up to a limit."""
-        rows = self.object_list
-        return len(rows.order_by().values_list("pk")[:MAX_COUNTED_ROWS])  # type: ignore[union-attr]
+        rows = cast("QuerySet[Any]", self.object_list)
+        return len(rows.order_by().values_list("pk")[:MAX_COUNTED_ROWS])
 
 
 class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types

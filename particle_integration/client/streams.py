@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from datetime import UTC, datetime
 from http import HTTPStatus
 
@@ -32,7 +32,7 @@ class EventStream:
         self._request = request
         self.is_closed = False
 
-    def read_chunks(self) -> Iterator[bytes]:
+    def read_chunks(self) -> Generator[bytes]:
         """Yield bytes as they arrive until the cloud ends the stream or it is closed here.
 
         Raises AnswerTimedOut after silence for the idle time, AnswerLost when the stream breaks.

@@ -46,8 +46,13 @@ def dispatcher(registry: HandlerRegistry) -> InboxDispatcher:
 
 def test_each_handler_gets_its_events_in_one_batch(registry, dispatcher):
     calls = []
-    registry.handles("a")(lambda events: calls.append([e.data for e in events]) or {})
-    registry.handles("b")(lambda events: calls.append([e.data for e in events]) or {})
+
+    @registry.handles("a")
+    @registry.handles("b")
+    def handle(events):
+        calls.append([event.data for event in events])
+        return {}
+
     receive("a", "b", "a", "c")
 
     worked = dispatcher.run_once()
@@ -60,7 +65,12 @@ def test_each_handler_gets_its_events_in_one_batch(registry, dispatcher):
 
 def test_a_handler_runs_inside_the_transaction_that_settles(registry, dispatcher):
     seen = []
-    registry.handles("a")(lambda events: seen.append(connection.in_atomic_block) or {})
+
+    @registry.handles("a")
+    def handle(events):
+        seen.append(connection.in_atomic_block)
+        return {}
+
     receive("a")
 
     dispatcher.run_once()

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -45,7 +46,7 @@ call_command(*sys.argv[1:])
 
 @pytest.fixture(scope="module")
 def database(tmp_path_factory) -> Path:
-    path = tmp_path_factory.mktemp("listener") / "portal.sqlite3"
+    path: Path = tmp_path_factory.mktemp("listener") / "portal.sqlite3"
     run(path, "migrate", verbosity="0").wait(120)
     return path
 
@@ -140,16 +141,24 @@ class Publisher:
             self.count += 1
 
 
+def has_published(publisher: Publisher, count: int) -> bool:
+    return publisher.count >= count
+
+
+def has_stored(database: Path, count: int) -> bool:
+    return len(stored(database)) >= count
+
+
 def test_a_listener_killed_under_load_repeats_no_effect_and_loses_nothing_stored(
     database, cloud, device_id
 ):
     acknowledged: set[str] = set()
     with Publisher(cloud, device_id) as publisher:
-        for _ in range(4):
+        for _ in range(3):
             enough = publisher.count + 30, len(acknowledged) + 20
             with listener(database, cloud) as process:
-                wait_until(lambda to=enough[0]: publisher.count >= to)
-                wait_until(lambda to=enough[1]: len(stored(database)) >= to)
+                wait_until(partial(has_published, publisher, enough[0]))
+                wait_until(partial(has_stored, database, enough[1]))
                 process.send_signal(signal.SIGKILL)
                 process.wait()
             acknowledged |= set(stored(database))
@@ -162,7 +171,7 @@ def test_a_listener_killed_under_load_repeats_no_effect_and_loses_nothing_stored
         assert process.wait(10) == 0
 
     handled = effects(database)
-    assert len(acknowledged) > 80
+    assert len(acknowledged) > 60
     assert acknowledged <= set(handled)
     assert len(handled) == len(set(handled))
     assert set(handled) == set(stored(database))

@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 
 import pytest
 from django.db import connections
@@ -214,7 +215,7 @@ def test_retry_after_is_obeyed(client, quick):
 def test_the_account_of_openings_holds_the_next_one_back():
     now = timezone.now()
     StreamSession.objects.bulk_create(
-        StreamSession(host="other", pid=1, asked_at=now - timezone.timedelta(seconds=100 + number))
+        StreamSession(host="other", pid=1, asked_at=now - timedelta(seconds=100 + number))
         for number in range(MAX_OPENINGS - 1)
     )
     account = StreamAccount()
