@@ -32,7 +32,7 @@ class User(AbstractUser):
     """Somebody who signs in: a customer, a member of staff, or both."""
 
     username = None  # type: ignore[assignment]  # people are known by their e-mail address
-    email = models.EmailField(_("e-mail address"))
+    email = models.EmailField(_("e-mail address"), unique=True)
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
@@ -57,7 +57,9 @@ class Customer(models.Model):
         validators=[
             RegexValidator(
                 r"^[a-z0-9](?:[a-z0-9_]*[a-z0-9])?\Z",
-                _("Small letters, digits and underscores; it begins and ends with a letter or digit."),
+                _(
+                    "Small letters, digits and underscores; it begins and ends with a letter or digit."
+                ),
             )
         ],
         help_text=_("Your address on the portal, for example @ada."),
