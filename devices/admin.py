@@ -234,15 +234,11 @@ class FunctionCallAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no ty
         """Refuse: a device is called from its own page."""
         return False
 
-    def has_change_permission(
-        self, request: HttpRequest, obj: FunctionCall | None = None
-    ) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: FunctionCall | None = None) -> bool:
         """Refuse: it is history."""
         return False
 
-    def has_delete_permission(
-        self, request: HttpRequest, obj: FunctionCall | None = None
-    ) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: FunctionCall | None = None) -> bool:
         """Refuse: it is history."""
         return False
 

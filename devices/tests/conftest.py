@@ -17,13 +17,13 @@ MakeDevice = Callable[..., Device]
 
 @pytest.fixture
 def ada(db) -> Customer:
-    user = User.objects.create_user("ada@example.com", "rainbow-customer")
+    user = User.objects.create_user("ada@example.com")
     return Customer.objects.create(user=user, handle="ada", display_name="Ada Aurora")
 
 
 @pytest.fixture
 def ben(db) -> Customer:
-    user = User.objects.create_user("ben@example.com", "rainbow-customer")
+    user = User.objects.create_user("ben@example.com")
     return Customer.objects.create(user=user, handle="ben", display_name="Ben Berry")
 
 
