@@ -79,7 +79,7 @@ class DeviceAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
     readonly_fields = ["name", "online", "last_heard_at", "firmware_version", "described_at"]
     change_form_template = "admin/devices/device/change_form.html"
 
-    @display(
+    @display(  # type: ignore[untyped-decorator]  # unfold ships no types
         description=gettext_lazy("online"),
         ordering="is_online",
         label={"online": "success", "offline": ""},
@@ -88,7 +88,7 @@ class DeviceAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
         """Show presence as a label."""
         return ("online", _("online")) if device.is_online else ("offline", _("offline"))
 
-    @display(description=gettext_lazy("last heard"), ordering="last_heard_at")
+    @display(description=gettext_lazy("last heard"), ordering="last_heard_at")  # type: ignore[untyped-decorator]
     def last_heard(self, device: Device) -> str:
         """Show how long ago the device was heard."""
         if device.last_heard_at is None:
@@ -219,13 +219,13 @@ class FunctionCallAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no ty
         ("attempts", "next_attempt_at", "expires_at"),
     ]
 
-    @display(description=gettext_lazy("call"), ordering="function")
+    @display(description=gettext_lazy("call"), ordering="function")  # type: ignore[untyped-decorator]
     def what(self, call: FunctionCall) -> str:
         """Show function and argument as they are written in code."""
         argument = call.argument if len(call.argument) <= 40 else call.argument[:39] + "…"
         return f"{call.function}({argument})"
 
-    @display(description=gettext_lazy("state"), ordering="state", label=STATE_LABELS)
+    @display(description=gettext_lazy("state"), ordering="state", label=STATE_LABELS)  # type: ignore[untyped-decorator]
     def state_label(self, call: FunctionCall) -> tuple[str, str]:
         """Show the state as a label."""
         return call.state, call.get_state_display()

@@ -94,9 +94,10 @@ def note_heard(events: Sequence[InboxEvent]) -> dict[str, Device]:
             heard_now.append(device.pk)
         if device.is_online and not was_online:
             device.describe_at = now
-            announce(CHANNEL)
         if device.is_online != was_online:
             tell(device)
+    if any(device.describe_at == now for device in changed):
+        announce(CHANNEL)
     if changed:
         Device.objects.bulk_update(
             changed, ["is_online", "status_at", "last_heard_at", "describe_at"]

@@ -229,15 +229,14 @@ def test_likes_and_unlikes_at_one_moment_leave_the_right_count(device):
 
 @pytest.mark.django_db(transaction=True)
 def test_every_like_is_in_exactly_one_call_while_calls_are_claimed(device):
-    claimed: list[FunctionCall] = []
-
     def claim_and_come_back() -> None:
-        for _ in range(5):
-            calls = outbox.claim_calls(limit=5)
-            claimed.extend(calls)
-            come_back(calls)
+        try:
+            for _ in range(5):
+                come_back(outbox.claim_calls(limit=5))
+        finally:
+            connection.close()
 
-    claimer = threading.Thread(target=lambda: (claim_and_come_back(), connection.close()))
+    claimer = threading.Thread(target=claim_and_come_back)
     claimer.start()
     results = in_threads(10, lambda: [dance_of(device).pk for _ in range(3)])
     claimer.join()

@@ -229,7 +229,7 @@ def test_batch_takes_few_statements_whatever_its_size(
         make_device(one, is_online=False, last_heard_at=None)
     events = [event(device_id=one) for one in ids for _ in range(3)]
 
-    with django_assert_max_num_queries(13), updates.transaction():
+    with django_assert_max_num_queries(16), updates.transaction():
         presence.note_heard(events)
 
     assert Device.objects.filter(is_online=True).count() == count

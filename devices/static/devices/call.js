@@ -37,7 +37,8 @@ function watchCalls(section) {
     const call = await post(section, form);
     if (!call) return;
     if (!toldBySocket.has(call.id)) showCall(section, call);
-    fill(rowOf(section, call.id), "asked_by", call.asked_by);
+    const row = rowOf(section, call.id);
+    if (row) fill(row, "asked_by", call.asked_by);
   });
 }
 
@@ -106,7 +107,7 @@ function copyOf(section, label) {
 
 function showState(section, state) {
   const shown = section.querySelector("[data-live-state]");
-  const isLive = state === "live" || state === "open";
+  const isLive = state === "live";
   shown.textContent = isLive ? shown.dataset.textLive : shown.dataset.textLost;
   shown.hidden = false;
   section.querySelector("[data-refresh]").hidden = isLive;
