@@ -67,9 +67,10 @@ def unlike_picture(*, picture_id: int, customer: Customer) -> LikeOutcome:
 
 def toggle_like(*, picture_id: int, customer: Customer) -> LikeOutcome:
     """Like what the customer does not like yet, else take it back. Raises as `like_picture`."""
-    likes = Like.objects.filter(picture_id=picture_id, customer=customer, is_active=True)
-    change = unlike_picture if likes.exists() else like_picture
-    return change(picture_id=picture_id, customer=customer)
+    with updates.transaction():
+        mine = Like.objects.filter(picture=_locked(picture_id), customer=customer, is_active=True)
+        change = unlike_picture if mine.exists() else like_picture
+        return change(picture_id=picture_id, customer=customer)
 
 
 def _locked(picture_id: int) -> Picture:

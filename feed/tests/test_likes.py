@@ -170,7 +170,7 @@ def in_threads(work, *, times: int) -> None:
         try:
             barrier.wait(10)
             work()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - shown by the assertion below
             errors.append(error)
         finally:
             connection.close()
