@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import redis
 from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
@@ -81,10 +81,11 @@ def check_redis(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[
     if not settings.REDIS_URL:
         return []
 
-    if int(redis.__version__.split(".")[0]) >= 8:
+    installed = version("redis")
+    if int(installed.split(".")[0]) >= 8:
         return [
             CheckWarning(
-                f"redis-py {redis.__version__} closes idle websockets after six seconds.",
+                f"redis-py {installed} closes idle websockets after six seconds.",
                 hint="Install redis below 8, as requirements.txt pins it.",
                 id="portal.W001",
             )

@@ -75,17 +75,20 @@ class RunningPortal:
     def start_listener(self, *options: str) -> None:
         """Listen, and wait until the cloud sees the stream."""
         self._start("listener", ["manage.py", "listen_events", *options])
-        self.cloud.wait_for_streams(1)
+        self.cloud.wait_for_streams(1, timeout_seconds=60)
 
     def start_worker(self) -> None:
         """Work, beside a listener or without one."""
         self._start("worker", ["manage.py", "run_worker"])
+        wait_for(lambda: "worker started" in self.log("worker"), "the worker starts", seconds=60)
 
     def kill(self, name: str) -> None:
         """SIGKILL: nothing is said goodbye to."""
         child = self._children.pop(name)
         child.kill()
         child.wait()
+        if name == "listener":
+            self.cloud.wait_for_streams(0, timeout_seconds=60)
 
     def stop(self, name: str) -> int:
         """SIGTERM, and the exit status."""
@@ -95,8 +98,9 @@ class RunningPortal:
 
     def close(self) -> None:
         """End what still runs."""
-        for name in list(self._children):
-            self.kill(name)
+        for child in self._children.values():
+            child.kill()
+            child.wait()
 
     def log(self, name: str) -> str:
         """Return what a process wrote."""

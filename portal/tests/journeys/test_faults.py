@@ -99,7 +99,7 @@ def test_malformed_events_are_kept_with_their_reason_and_the_next_ones_are_handl
         "from feed.models import Picture\n"
         "from particle_integration.models import InboxEvent\n"
         "print([e.reason for e in InboxEvent.objects.filter(state='quarantined')])\n"
-        "print([p.last_error for p in Picture.objects.filter(state='refused')])"
+        "print([p.reason for p in Picture.objects.filter(state='refused')])"
     )
     quarantined, refused = (json.loads(line.replace("'", '"')) for line in reasons.splitlines())
     assert len(quarantined) == 2

@@ -45,7 +45,7 @@ def test_a_press_becomes_a_card_and_a_like_becomes_one_dance(running, new_page):
 
     running.cloud.press(device["id"])
     card = page.wait_for_selector(CARD)
-    image = page.wait_for_function(
+    page.wait_for_function(
         "document.querySelector('[data-picture-id] img[srcset]')?.naturalWidth > 0"
     )
     like = card.query_selector("button[name=like]")
