@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from unfold.admin import ModelAdmin
-from unfold.decorators import action, display
+from unfold.decorators import display
 from unfold.paginator import InfinitePaginator
 
 from feed.models import Like, Picture, PictureState
@@ -30,7 +30,7 @@ _STATE_LABELS = {
 }
 
 
-class ReadOnlyAdmin(ModelAdmin):
+class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
     """Shows rows; they are made and changed by the portal itself."""
 
     paginator = InfinitePaginator  # counting a million rows for a page number takes a second
@@ -98,22 +98,22 @@ class PictureAdmin(ReadOnlyAdmin):
         """Tell whether this member of staff may moderate."""
         return request.user.has_perm("feed.hide_picture")
 
-    @display(description=_("picture"))
+    @admin.display(description=_("picture"))
     def thumbnail(self, picture: Picture) -> SafeString | str:
         """Show the smallest rendition, if there is one."""
         return _image(picture, height=64, is_large=False)
 
-    @display(description=_("picture"))
+    @admin.display(description=_("picture"))
     def large_image(self, picture: Picture) -> SafeString | str:
         """Show the largest rendition, if there is one."""
         return _image(picture, height=360, is_large=True)
 
-    @display(description=_("state"), ordering="state", label=_STATE_LABELS)
+    @display(description=_("state"), ordering="state", label=_STATE_LABELS)  # type: ignore[untyped-decorator]
     def show_state(self, picture: Picture) -> tuple[str, str]:
         """Show the state with its colour."""
         return picture.state, picture.get_state_display()
 
-    @display(description=_("event"))
+    @admin.display(description=_("event"))
     def event_link(self, picture: Picture) -> SafeString | str:
         """Lead to the event in the inbox, while it is kept."""
         if picture.event_id is None:
@@ -124,12 +124,14 @@ class PictureAdmin(ReadOnlyAdmin):
             return str(picture.event_id)
         return format_html('<a href="{}">{} {}</a>', url, _("event"), picture.event_id)
 
-    @action(description=_("Hide: take off the feed and off open browsers"), permissions=["hide"])
+    @admin.action(
+        description=_("Hide: take off the feed and off open browsers"), permissions=["hide"]
+    )
     def hide(self, request: HttpRequest, queryset: QuerySet[Picture]) -> None:
         """Hide the chosen pictures."""
         self._do(request, queryset, lambda picture: hide_picture(picture=picture), "hidden")
 
-    @action(description=_("Restore: render anew and publish"), permissions=["hide"])
+    @admin.action(description=_("Restore: render anew and publish"), permissions=["hide"])
     def restore(self, request: HttpRequest, queryset: QuerySet[Picture]) -> None:
         """Restore the chosen pictures; refused ones are tried again."""
         self._do(request, queryset, lambda picture: restore_picture(picture=picture), "restored")

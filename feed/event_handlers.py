@@ -37,7 +37,11 @@ def handle_pictures(events: Sequence[InboxEvent]) -> Mapping[int, Refusal]:
 def picture_of(event: InboxEvent, device: Device) -> Picture:
     """Return the row for an event, not saved: to be rendered, or refused with its reason."""
     picture = Picture(
-        device=device, poster_id=device.owner_id, event=event, pressed_at=event.published_at
+        device=device,
+        poster_id=device.owner_id,
+        event=event,
+        # Only an unreadable event has no moment, and that is quarantined and never handled.
+        pressed_at=event.published_at or event.received_at,
     )
     try:
         source = read_source(event.data)

@@ -106,8 +106,8 @@ def _liked_ids(request: HttpRequest, pictures: list[Picture]) -> set[int]:
 
 
 def _device_count() -> int:
-    count: int = caches[CACHE].get_or_set("device-count", Device.objects.count, _COUNT_SECONDS)
-    return count
+    count = caches[CACHE].get_or_set("device-count", Device.objects.count, _COUNT_SECONDS)
+    return count or 0
 
 
 def _way_back(request: HttpRequest) -> str:

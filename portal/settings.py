@@ -181,6 +181,7 @@ STORAGES: dict[str, dict[str, Any]] = {
     },
     "staticfiles": {"BACKEND": _PLAIN if DEBUG or TESTING else _MANIFEST},
 }
+WHITENOISE_AUTOREFRESH = DEBUG or TESTING  # there, nobody has collected the static files
 # A worker writes what the web process reads: same user in the sensible set-up, group otherwise.
 FILE_UPLOAD_PERMISSIONS = 0o640
 FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o750

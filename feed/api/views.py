@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.urls import reverse
-from rest_framework.exceptions import PermissionDenied, ValidationError
+from rest_framework.exceptions import NotAuthenticated, PermissionDenied, ValidationError
 from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -19,7 +19,7 @@ from feed.likes import LikeOutcome, like_picture, unlike_picture
 from feed.models import Like, Picture
 from feed.serialisers import picture_json
 from feed.timeline import timeline_page
-from portal.customers.models import Customer
+from portal.customers.models import Customer, User
 
 MAX_IDS = 100
 
@@ -91,7 +91,7 @@ class MyLikes(FeedApiView):
 
     def get(self, request: Request) -> Response:
         """Return `{"ids": […]}`, those of `?ids=1,2,3` that are liked."""
-        liked = Like.objects.picture_ids_liked_by(int(request.user.pk), _ids(request))
+        liked = Like.objects.picture_ids_liked_by(_user_id(request), _ids(request))
         return Response({"ids": sorted(liked)})
 
 
@@ -106,8 +106,14 @@ def _ids(request: Request) -> list[int]:
     return ids
 
 
+def _user_id(request: Request) -> int:
+    if not isinstance(request.user, User):
+        raise NotAuthenticated
+    return request.user.pk
+
+
 def _customer(request: Request) -> Customer:
-    customer = Customer.objects.select_related("user").filter(user_id=request.user.pk).first()
+    customer = Customer.objects.select_related("user").filter(user_id=_user_id(request)).first()
     if customer is None:
         raise PermissionDenied("Only customers like pictures; this account is for staff.")
     return customer

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 from django.core.cache import caches
+from django.template.loader import render_to_string
 from django.utils import translation
 
-from feed import cards
 from feed.cards import cards_html
 from feed.models import Picture
 
@@ -17,13 +17,12 @@ pytestmark = pytest.mark.django_db
 def rendered(monkeypatch) -> list[int]:
     """Return the ids of pictures whose cards were rendered, as it happens."""
     ids = []
-    render = cards.render_to_string
 
     def count(template, context):
         ids.append(context["picture"]["id"])
-        return render(template, context)
+        return render_to_string(template, context)
 
-    monkeypatch.setattr(cards, "render_to_string", count)
+    monkeypatch.setattr("feed.cards.render_to_string", count)
     return ids
 
 

@@ -26,7 +26,7 @@ def answer(call: FunctionCall, *, state=FunctionCallState.SUCCEEDED, return_valu
         tell_dances([call])
 
 
-def dances() -> list[dict]:
+def dances() -> list[dict[str, object]]:
     return [json.loads(update.payload) for update in told("feed.danced")]
 
 

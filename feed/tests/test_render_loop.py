@@ -12,7 +12,7 @@ from django.core.files.storage import default_storage
 from django.utils import timezone
 from PIL import Image
 
-from feed import files, rendering_jobs
+from feed import rendering_jobs
 from feed.event_handlers import handle_pictures
 from feed.models import Picture
 from feed.pictures import hide_picture
@@ -118,7 +118,8 @@ def test_a_slow_picture_holds_up_no_other(device):
     deadline = time.monotonic() + 10
     while Picture.objects.filter(state="published").count() < len(quick):
         assert time.monotonic() < deadline
-        loop.run_once() or time.sleep(0.01)
+        loop.run_once()
+        time.sleep(0.005)
     assert Picture.objects.get(pk=slow.pk).state == "claimed"
     release.set()
 
@@ -179,7 +180,7 @@ def test_a_full_disk_puts_the_picture_off_and_leaves_no_half_file(device, monkey
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as disk:
-        disk.setattr(files.os, "fdatasync", full)
+        disk.setattr("os.fdatasync", full)
         run()
     put_off = Picture.objects.get()
     left = [path for path in tmp_path.rglob("*") if path.is_file()]

@@ -86,8 +86,8 @@ def test_the_number_of_queries_does_not_depend_on_the_number_of_pictures(
     client.get(HOME)
     caches["cards"].clear()
 
-    # Session, user, number and epoch, pictures, likes, devices.
-    with django_assert_num_queries(6):
+    # Session, user, number and epoch, pictures, likes, devices, and the customer in the header.
+    with django_assert_num_queries(7):
         client.get(HOME)
 
 
