@@ -81,8 +81,10 @@ class CustomerForm(forms.ModelForm):
         return clean_name(self.cleaned_data["display_name"])
 
     def clean_handle(self) -> str:
-        """Refuse the handles that we keep for ourselves."""
+        """Refuse the handles of others, and those that we keep for ourselves."""
         handle: str = self.cleaned_data["handle"]
-        if handle in RESERVED and handle != self.initial.get("handle"):
-            raise ValidationError(_("This handle is not free."), code="reserved")
+        others = Customer.objects.filter(handle__iexact=handle).exclude(pk=self.instance.pk)
+        is_reserved = handle in RESERVED and handle != self.initial.get("handle")
+        if is_reserved or others.exists():
+            raise ValidationError(_("This handle is not free."), code="taken")
         return handle

@@ -58,7 +58,8 @@ class Customer(models.Model):
             RegexValidator(
                 r"^[a-z0-9](?:[a-z0-9_]*[a-z0-9])?\Z",
                 _(
-                    "Small letters, digits and underscores; it begins and ends with a letter or digit."
+                    "Small letters, digits and underscores; "
+                    "it begins and ends with a letter or digit."
                 ),
             )
         ],
