@@ -72,11 +72,11 @@ class DeviceAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
         "name",
         "owner",
         "product",
-        ("online", "last_heard_at"),
+        ("is_online", "last_heard_at"),
         ("firmware_version", "described_at"),
     ]
     # Name, firmware and functions are the cloud's to tell: what was typed here would not stay.
-    readonly_fields = ["name", "online", "last_heard_at", "firmware_version", "described_at"]
+    readonly_fields = ["name", "is_online", "last_heard_at", "firmware_version", "described_at"]
     change_form_template = "admin/devices/device/change_form.html"
 
     @display(  # type: ignore[untyped-decorator]  # unfold ships no types
@@ -213,7 +213,7 @@ class FunctionCallAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no ty
         "device",
         ("function", "argument"),
         ("cause", "asked_by", "dance_count"),
-        ("state_label", "return_value", "seconds"),
+        ("state", "return_value", "seconds"),
         "last_error",
         ("asked_at", "sent_at", "settled_at"),
         ("attempts", "next_attempt_at", "expires_at"),

@@ -15,7 +15,7 @@ from devices import presence
 from devices.cloud import cloud_client
 from devices.models import Device, Product
 from particle_integration.client import CloudDevice, ParticleClient
-from particle_integration.errors import CloudError
+from particle_integration.errors import CloudError, NotSent
 from portal.lib.runloop import Loop
 from portal.live import updates
 
@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 BATCH_SIZE = 5  # between two looks at the stop flag
 RETRY_AFTER = timedelta(minutes=1)
+RETRY_NOT_SENT_AFTER = timedelta(seconds=3)  # the cloud is away, or starts together with us
 # Not our device, or refused for good: it may be added to the product later.
 RETRY_REFUSED_AFTER = timedelta(hours=6)
 MAX_FUNCTIONS = 100  # firmware exposes 15; what claims more is not kept whole
@@ -57,8 +58,7 @@ class DescribeLoop(Loop):
         try:
             found = self._client.get_device(device.particle_device_id)
         except CloudError as error:
-            wait = RETRY_REFUSED_AFTER if error.is_permanent else RETRY_AFTER
-            wait = max(wait, timedelta(seconds=error.retry_after_seconds or 0.0))
+            wait = _wait_after(error)
             logger.warning("device %s could not be described: %s", device.pk, error)
             Device.objects.filter(pk=device.pk, describe_at=asked_at + RETRY_AFTER).update(
                 describe_at=asked_at + wait
@@ -104,6 +104,13 @@ def describe_soon(devices: list[Device]) -> None:
     Device.objects.filter(pk__in=[device.pk for device in devices]).update(
         describe_at=timezone.now()
     )
+
+
+def _wait_after(error: CloudError) -> timedelta:
+    if isinstance(error, NotSent):
+        return RETRY_NOT_SENT_AFTER
+    wait = RETRY_REFUSED_AFTER if error.is_permanent else RETRY_AFTER
+    return max(wait, timedelta(seconds=error.retry_after_seconds or 0.0))
 
 
 def _product(particle_product_id: int) -> Product:

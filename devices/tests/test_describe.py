@@ -62,10 +62,19 @@ def test_device_that_is_not_ours_is_asked_about_much_later(loop, make_device):
     assert device.describe_at > timezone.now() + timedelta(hours=5)
 
 
-def test_cloud_that_is_away_is_asked_again_in_a_minute(device):
+def test_cloud_that_is_away_is_asked_again_soon(device):
     client = build_client(api_url="http://127.0.0.1:9", product="p", access_token="x")
 
     DescribeLoop(client).run_once()
+
+    device.refresh_from_db()
+    assert timedelta(0) < device.describe_at - timezone.now() <= timedelta(seconds=3)
+
+
+def test_cloud_that_fails_is_asked_again_in_a_minute(loop, cloud, device):
+    cloud.set_faults(api_status=500)
+
+    loop.run_once()
 
     device.refresh_from_db()
     assert timedelta(seconds=50) < device.describe_at - timezone.now() <= timedelta(minutes=1)
