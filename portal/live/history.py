@@ -6,11 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db.models import Min
-
 from portal.live import updates
 from portal.live.messages import MERGED_TYPES, EncodedUpdate, encode_update
-from portal.live.models import Update
+from portal.live.models import Epoch, Update
 
 MAX_BEHIND = 10_000  # a page loads faster than as many updates apply
 PAGE_LENGTH = 500
@@ -31,11 +29,12 @@ def look_up_resume(after: int) -> Resume:
     """Say whether everything after number `after` is still there, and not too much of it."""
     position = updates.snapshot()
     newest, epoch = position["number"], position["epoch"]
-    oldest = Update.objects.aggregate(oldest=Min("number"))["oldest"] or 0
+    # Read after the position: what is pruned meanwhile counts as pruned.
+    pruned_up_to = Epoch.objects.values_list("pruned_up_to", flat=True).get(pk=Epoch.ONLY_ID)
     reason = None
     if after > newest:
         reason = "future"
-    elif after < oldest - 1:
+    elif after < pruned_up_to:
         reason = "pruned"
     elif newest - after > MAX_BEHIND:
         reason = "behind"

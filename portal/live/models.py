@@ -29,6 +29,8 @@ class Epoch(models.Model):
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=ONLY_ID)
     token = models.UUIDField(default=uuid.uuid4)
+    # Numbers have gaps, so the oldest row does not tell whether something before it was removed.
+    pruned_up_to = models.BigIntegerField(default=0)
 
     class Meta:
         constraints = [

@@ -83,7 +83,8 @@ class Tail(threading.Thread):
             while not self._is_stopped:
                 self._read_on()
                 self._failures_in_a_row = 0
-                watcher.wait(POLL_SECONDS, until=self._stopped)
+                if not watcher.wait(POLL_SECONDS, until=self._stopped):
+                    self._find_place()  # a database restored under us says nothing by itself
         finally:
             watcher.close()
 

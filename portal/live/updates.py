@@ -133,15 +133,19 @@ def epoch() -> str:
 def prune(*, before: datetime) -> int:
     """Remove the updates at the beginning that are older than `before`; return how many.
 
-    Only ever a beginning, so that "older than the oldest" means pruned; never the newest, whose
+    Only ever a beginning, so that one number says what is gone; never the newest, whose
     number says where the history stands.
     """
+    newest = newest_number()  # also makes sure that the row of the epoch is there
     first_kept = Update.objects.filter(appended_at__gte=before).aggregate(
         number=models.Min("number")
     )["number"]
     if first_kept is None:
-        first_kept = newest_number()
-    count, _ = Update.objects.filter(number__lt=first_kept).delete()
+        first_kept = newest
+    with db_transaction.atomic():
+        count, _ = Update.objects.filter(number__lt=first_kept).delete()
+        if count:
+            Epoch.objects.filter(pk=Epoch.ONLY_ID).update(pruned_up_to=first_kept - 1)
     return count
 
 

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
+import socket
+import subprocess
+import sys
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from asgiref.sync import SyncToAsync
 from channels.testing import WebsocketCommunicator
-from django.db import connections
+from django.conf import settings
+from django.db import connection, connections
 
 from portal.live import updates
 from portal.live.routing import live_application
@@ -71,3 +79,64 @@ def connect():
         return communicator
 
     return run
+
+
+SERVERS = {
+    "daphne": ["-m", "daphne", "-b", "127.0.0.1", "-p", "{port}"],
+    "uvicorn": ["-m", "uvicorn", "--host", "127.0.0.1", "--port", "{port}", "--lifespan", "off"],
+}
+
+
+def free_port() -> int:
+    """Return a port that nobody uses."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def environment() -> dict[str, str]:
+    """Point a server's process at the database of this test."""
+    database = settings.DATABASES["default"]
+    if connection.vendor == "sqlite":
+        url = f"sqlite:///{database['NAME']}"
+    else:
+        user = f"{database['USER']}:{database['PASSWORD']}"
+        url = f"postgres://{user}@{database['HOST']}:{database['PORT'] or 5432}/{database['NAME']}"
+    path = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+    return {**os.environ, "DATABASE_URL": url, "DEBUG": "1", "PYTHONPATH": path}
+
+
+def wait_until_listening(port: int) -> None:
+    """Return once somebody answers on `port`."""
+    for _ in range(300):
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"no server on port {port} after 30 s")
+
+
+@pytest.fixture(scope="session")
+def start_server(django_db_setup):
+    """Run the live application under a real server; nothing of it may end in a traceback."""
+
+    @contextlib.contextmanager
+    def start(kind: str, port: int | None = None) -> Iterator[str]:
+        port = port or free_port()
+        command = [part.format(port=port) for part in SERVERS[kind]]
+        process = subprocess.Popen(
+            [sys.executable, *command, "serve_live:application"],
+            env=environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            wait_until_listening(port)
+            yield f"127.0.0.1:{port}"
+        finally:
+            process.terminate()
+            errors = process.communicate(timeout=20)[1]
+        assert "Traceback" not in errors, errors
+
+    return start

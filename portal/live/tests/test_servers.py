@@ -5,17 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
-import socket
-import subprocess
-import sys
-import time
-from pathlib import Path
 from typing import Any
 
 import pytest
-from django.conf import settings
-from django.db import connection
 from websockets.asyncio.client import connect as connect_websocket
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
@@ -24,55 +16,12 @@ from portal.live.testing import append_update
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
-SERVERS = {
-    "daphne": ["-m", "daphne", "-b", "127.0.0.1", "-p", "{port}"],
-    "uvicorn": ["-m", "uvicorn", "--host", "127.0.0.1", "--port", "{port}", "--lifespan", "off"],
-}
 
-
-def environment() -> dict[str, str]:
-    """Point the server's process at the database of this test."""
-    if connection.vendor == "sqlite":
-        url = f"sqlite:///{settings.DATABASES['default']['NAME']}"
-    else:
-        database = settings.DATABASES["default"]
-        user = f"{database['USER']}:{database['PASSWORD']}"
-        url = f"postgres://{user}@{database['HOST']}:{database['PORT'] or 5432}/{database['NAME']}"
-    return {
-        **os.environ,
-        "DATABASE_URL": url,
-        "DJANGO_SETTINGS_MODULE": os.environ["DJANGO_SETTINGS_MODULE"],
-        "DEBUG": "1",
-        "PYTHONPATH": os.pathsep.join(["", *sys.path, str(Path(__file__).parent)]),
-    }
-
-
-def wait_until_listening(port: int) -> None:
-    for _ in range(300):
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
-            return
-        time.sleep(0.1)
-    raise AssertionError(f"no server on port {port} after 30 s")
-
-
-@pytest.fixture(params=SERVERS, scope="module")
-def server(request, django_db_setup):
+@pytest.fixture(params=["daphne", "uvicorn"], scope="module")
+def server(request, start_server):
     """Start a real server; return its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [part.format(port=port) for part in SERVERS[request.param]]
-    process = subprocess.Popen(
-        [sys.executable, *command, "serve_live:application"],
-        env=environment(),
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    wait_until_listening(port)
-    yield f"127.0.0.1:{port}"
-    process.terminate()
-    errors = process.communicate(timeout=20)[1]
-    assert "Traceback" not in errors, errors
+    with start_server(request.param) as address:
+        yield address
 
 
 def opened(address: str, query: str = "", **options: Any) -> connect_websocket:
@@ -142,11 +91,11 @@ async def test_reader_that_never_acknowledges_is_let_go_and_others_are_not(serve
         await heard(well_behaved)
         flooding = asyncio.create_task(in_thread(flood))
         for _ in range(40):
-            message = await heard(well_behaved)
-            await well_behaved.send(json.dumps({"ack": message["number"]}))
+            number = (await heard(well_behaved))["number"]
+            await well_behaved.send(json.dumps({"ack": number}))
         await flooding
 
-        last: Any = ""
+        last: str | bytes = ""
         with contextlib.suppress(ConnectionClosed):
             async for message in silent:
                 last = message

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from channels.testing import WebsocketCommunicator
 from django.contrib.auth import get_user_model
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
@@ -378,6 +379,30 @@ async def test_tail_goes_on_where_it_was_after_a_failure(connect, append, monkey
         await asyncio.to_thread(failed.wait, 5)
 
     assert (await socket.receive_json_from(5))["number"] == number
+    await socket.disconnect()
+
+
+@pytest.mark.postgres
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has no server to lose")
+async def test_killed_connections_of_the_database_lose_no_update(connect, append, in_thread):
+    socket = connect("/ws/feed/")
+    await greeted(socket)
+
+    def kill_all() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                " AND (query LIKE 'LISTEN%%' OR query LIKE '%%live_%%')",
+                [],
+            )
+
+    sent = []
+    for _ in range(3):
+        await in_thread(kill_all)
+        sent.append(await append())
+
+    assert [message["number"] for message in await received(socket, 3)] == sent
     await socket.disconnect()
 
 
