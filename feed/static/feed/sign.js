@@ -16,15 +16,13 @@ export class LiveSign {
     const shown = state === "connecting" && element.dataset.liveState === "offline" ? "offline" : state;
     element.dataset.liveState = shown;
     document.documentElement.dataset.wire = shown;
-    const text = element.dataset[shown].replace("{time}", clockTime(this.liveUntil));
-    element.querySelector("[data-live-text]").textContent = text;
-    element.hidden = false;
+    const since = element.querySelector("[data-live-text]");
+    if (shown === "offline") since.textContent = since.dataset.text.replace("{time}", clockTime(this.liveUntil));
   }
 
   /** Blink: an update has come in. */
   heard() {
-    const dot = this.element.querySelector(".live-dot");
-    const fresh = dot.cloneNode(true);
-    dot.replaceWith(fresh);
+    const dot = this.element.querySelector('[data-when="live"] .live-dot');
+    dot.replaceWith(dot.cloneNode()); // its animation begins anew
   }
 }
