@@ -130,7 +130,7 @@ def test_the_number_of_queries_does_not_grow_with_the_batch(device, django_asser
     ]
     random.shuffle(events)
 
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(20):
         handle(*events)
 
     assert Picture.objects.count() == 50
