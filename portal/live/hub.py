@@ -62,6 +62,7 @@ class Hub:
         self._merger = Merger()
         self._live: dict[str, set[Subscriber]] = {}
         self._beat_slots: list[set[Subscriber]] = [set() for _ in range(BEAT_SECONDS)]
+        self._beat_slot = 0  # whose turn is next, one a second
         self._joined_count = 0
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="live-reader")
         self._tail = Tail(self, loop)
@@ -96,8 +97,11 @@ class Hub:
         for topic in socket.topics:
             self._live.setdefault(topic, set()).add(socket)
         self._joined_count += 1
-        # Spread over the period: all beats at once would hold up the updates.
-        self._beat_slots[self._joined_count % BEAT_SECONDS].add(socket)
+        # Its first beat comes late in the period that begins, and a crowd that joins at once is
+        # spread over half of it: all beats at once would hold up the updates.
+        slot_count = len(self._beat_slots)
+        spread = self._joined_count % max(1, slot_count // 2)
+        self._beat_slots[(self._beat_slot - 1 - spread) % slot_count].add(socket)
 
     def drop(self, socket: Subscriber) -> None:
         """Send `socket` nothing more; it may have left before."""
@@ -187,10 +191,10 @@ class Hub:
 
     async def _beat(self) -> None:
         while True:
-            for slot in self._beat_slots:
-                await asyncio.sleep(1)
-                for socket in tuple(slot):
-                    socket.say(BEAT)
+            await asyncio.sleep(1)
+            for socket in tuple(self._beat_slots[self._beat_slot]):
+                socket.say(BEAT)
+            self._beat_slot = (self._beat_slot + 1) % len(self._beat_slots)
 
     def _hearing(self, topics: Iterable[str]) -> tuple[Subscriber, ...]:
         groups = [self._live[topic] for topic in topics if topic in self._live]
