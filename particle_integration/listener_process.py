@@ -34,6 +34,7 @@ class ListenerProcess:
         self._writer = InboxWriter(Path.STREAM, queue, on_round=self._beat)
         self._listener = Listener(client, queue, self._stop)
         self._heartbeat: Heartbeat | None = None
+        self._is_heartbeat_failing = False
 
     def run(self, *, once: bool = False) -> bool:
         """Listen; return whether the stream was ever open, which only `once` needs to know."""
@@ -78,8 +79,11 @@ class ListenerProcess:
             if self._heartbeat is None:
                 self._heartbeat = Heartbeat("listener")
             self._heartbeat.beat(self._counters())
+            self._is_heartbeat_failing = False
         except (DatabaseError, InterfaceError) as error:
-            logger.warning("the heartbeat could not be written: %s", error)
+            if not self._is_heartbeat_failing:  # once, not every second of an outage
+                logger.warning("the heartbeat could not be written: %s", error)
+            self._is_heartbeat_failing = True
             reset_broken_connection()
 
     def _counters(self) -> dict[str, object]:

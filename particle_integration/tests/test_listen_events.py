@@ -74,7 +74,7 @@ def run(database: Path, command: str, *arguments: str, **environment: str) -> su
 def listener(
     database: Path, cloud: RunningSimulator, *arguments: str
 ) -> Iterator[subprocess.Popen[str]]:
-    cloud.wait_for_streams(0)  # the one before has left
+    cloud.wait_for_streams(0, timeout_seconds=60)  # the one before has left
     process = run(
         database,
         "listen_events",
@@ -95,7 +95,7 @@ def rows(database: Path, query: str) -> list[tuple[str, ...]]:
         return connection.execute(query).fetchall()
 
 
-def wait_until(condition: Callable[[], bool], timeout_seconds: float = 20.0) -> None:
+def wait_until(condition: Callable[[], bool], timeout_seconds: float = 60.0) -> None:
     deadline = time.monotonic() + timeout_seconds
     while not condition():
         assert time.monotonic() < deadline, "it never came true"
@@ -180,27 +180,27 @@ def test_a_listener_killed_under_load_repeats_no_effect_and_loses_nothing_stored
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_quickly_with_all_it_read_stored(database, cloud, device_id, signum):
     with listener(database, cloud, "--no-worker") as process:
-        cloud.wait_for_streams(1, timeout_seconds=20)
+        cloud.wait_for_streams(1, timeout_seconds=60)
         cloud.publish(device_id, "last", str(signum))
         time.sleep(0.05)  # long enough to be read, a moment before it may be stored
 
         started = time.monotonic()
         process.send_signal(signum)
-        code = process.wait(10)
+        code = process.wait(20)
 
     assert code == 0
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 10
     names = "SELECT data FROM particle_integration_inboxevent WHERE name = 'last'"
     assert (str(signum),) in rows(database, names)
 
 
 def test_once_reads_one_stream_to_its_end_and_works_it_off(database, cloud, device_id):
     with listener(database, cloud, "--once") as process:
-        cloud.wait_for_streams(1, timeout_seconds=20)
+        cloud.wait_for_streams(1, timeout_seconds=60)
         cloud.publish(device_id, "bench", "once")
         cloud.close_streams()
 
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
 
     assert "once" in effects(database)
     assert open_count(database) == 0
@@ -210,7 +210,7 @@ def test_once_exits_1_when_the_stream_never_opened(database, cloud):
     cloud.set_faults(stream_status=503)
 
     with listener(database, cloud, "--once", "--no-worker") as process:
-        assert process.wait(20) == 1
+        assert process.wait(60) == 1
 
 
 @pytest.mark.parametrize(
