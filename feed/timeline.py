@@ -42,7 +42,7 @@ class Cursor:
 
 @dataclass(frozen=True)
 class TimelinePage:
-    """Some pictures, loaded with their people, newest first, and where the next page begins."""
+    """Some pictures, loaded for their cards, newest first, and where the next page begins."""
 
     pictures: list[Picture]
     next_cursor: Cursor | None
@@ -55,7 +55,7 @@ def timeline_page(
     if before:
         cursor = Cursor.from_text(before)
         pictures = pictures.older_than(cursor.published_at, cursor.picture_id)
-    found = list(pictures.with_people()[: size + 1])
+    found = list(pictures.for_cards()[: size + 1])
     shown = found[:size]
     if len(found) <= size or shown[-1].published_at is None:
         return TimelinePage(shown, None)
