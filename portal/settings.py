@@ -171,7 +171,7 @@ _files = Path(MEDIA_STORAGE_URL.removeprefix("file://"))
 MEDIA_URL = "/media/"
 MEDIA_ROOT = _files / "media"
 ORIGINALS_ROOT = _files / "private"
-_MANIFEST = "whitenoise.storage.CompressedManifestStaticFilesStorage"
+_MANIFEST = "portal.lib.static_files.ModuleManifestStorage"
 _PLAIN = "django.contrib.staticfiles.storage.StaticFilesStorage"
 STORAGES: dict[str, dict[str, Any]] = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

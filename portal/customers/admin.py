@@ -13,7 +13,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 from portal.customers.models import Customer, User
 
 
-class CustomerInline(StackedInline):
+class CustomerInline(StackedInline):  # type: ignore[misc]  # unfold ships no types
     """The customer of a user; staff may have none."""
 
     model = Customer
@@ -22,7 +22,7 @@ class CustomerInline(StackedInline):
     readonly_fields = ["created_at"]
 
 
-class EmailCreationForm(UserCreationForm):
+class EmailCreationForm(UserCreationForm):  # type: ignore[misc]
     """A new user, known by e-mail address."""
 
     class Meta:
@@ -31,7 +31,7 @@ class EmailCreationForm(UserCreationForm):
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, ModelAdmin):
+class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]
     """Everybody who signs in."""
 
     form = UserChangeForm
@@ -57,7 +57,7 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
 
 
 @admin.register(Customer)
-class CustomerAdmin(ModelAdmin):
+class CustomerAdmin(ModelAdmin):  # type: ignore[misc]
     """Everybody who has an account here."""
 
     list_display = ["display_name", "handle", "user", "created_at"]
@@ -77,7 +77,7 @@ admin.site.unregister(Group)
 
 
 @admin.register(Group)
-class GroupAdmin(ModelAdmin):
+class GroupAdmin(ModelAdmin):  # type: ignore[misc]
     """What members of staff may do together."""
 
     search_fields = ["name"]

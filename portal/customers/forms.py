@@ -65,7 +65,7 @@ class SignupForm(AllauthSignupForm):  # type: ignore[misc]  # allauth ships no t
         return saved
 
 
-class CustomerForm(forms.ModelForm):
+class CustomerForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
     """How a customer is shown to others."""
 
     class Meta:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from allauth.account.models import EmailAddress
 from django.core import mail
@@ -20,7 +22,7 @@ _WITH_MAIL = {
 }
 
 
-def sign_up(client, email="dora@example.com", name="Dora Day", **fields):
+def sign_up(client, email="dora@example.com", name="Dora Day", **fields) -> Any:
     data = {"email": email, "display_name": name, "password1": PASSWORD, **fields}
     return client.post(reverse("account_signup"), data)
 
