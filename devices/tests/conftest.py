@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from django.utils import timezone
 
+from devices.call_loop import CallLoop
 from devices.models import Device
 from particle_integration.client import ParticleClient, build_client
 from particle_integration.simulator.testing import RunningSimulator, running_simulator
@@ -69,3 +70,22 @@ def client_of_cloud(cloud: RunningSimulator) -> Iterator[ParticleClient]:
     )
     yield client
     client.close()
+
+
+@pytest.fixture
+def loop(client_of_cloud: ParticleClient) -> Iterator[CallLoop]:
+    loop = CallLoop(client_of_cloud, close_seconds=2.0)
+    yield loop
+    loop.close()
+
+
+@pytest.fixture
+def devices(cloud: RunningSimulator, make_device: Callable[..., Device]) -> list[Device]:
+    for found in cloud.devices():
+        cloud.plug(found["id"], online=True)
+    return [make_device(found["id"], name=found["name"]) for found in cloud.devices()]
+
+
+@pytest.fixture
+def shelf(devices: list[Device]) -> Device:
+    return devices[0]
