@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 import pytest
@@ -12,7 +13,7 @@ from django.conf import settings
 from django.test import Client
 from django.utils import timezone
 from PIL import Image
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import WebSocketRoute, sync_playwright
 
 from feed.serialisers import picture_json
 from portal.live import updates
@@ -54,7 +55,7 @@ class Browser:
     def __init__(self, context, url):
         self.context, self.url = context, url
         self.problems: list[str] = []
-        self.sockets: list = []
+        self.sockets: list[WebSocketRoute] = []
         self.number = 0
         self.page = context.new_page()
         self.page.set_default_timeout(8_000)
@@ -88,7 +89,7 @@ class Browser:
             "alt": f"Picture {picture_id}",
             "poster": {"handle": "ada", "name": "Ada Aurora"},
             "device": {"name": "kitchen"},
-            "published_at": timezone.now(),
+            "published_at": timezone.now() + timedelta(hours=1),  # above what the page has
             "likes": 0,
             "danced": None,
             "width": 640,

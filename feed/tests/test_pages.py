@@ -134,7 +134,7 @@ def test_pages_carry_no_inline_style_and_no_inline_script():
 
 
 def test_the_blank_card_has_every_hook_of_a_filled_one():
-    template = re.search(r"<template.*?</template>", page(), re.S).group()
+    (template,) = re.findall(r"<template.*?</template>", page(), re.S)
 
     def hooks(html):
         return {name for _, one in Elements(html).found for name in one if name.startswith("data-")}
