@@ -18,8 +18,8 @@ django_application = get_asgi_application()  # loads the apps that the imports b
 
 from channels.routing import ProtocolTypeRouter  # noqa: E402
 from django.contrib.staticfiles.handlers import ASGIStaticFilesHandler  # noqa: E402
-from feed.media import media_application  # noqa: E402
 
+from feed.media import media_application  # noqa: E402
 from portal.live.routing import live_application  # noqa: E402
 from portal.topics import topics_for_user  # noqa: E402
 
@@ -36,7 +36,7 @@ async def http_application(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["path"].startswith(settings.MEDIA_URL):
         await media_application(scope, receive, send)
     else:
-        await django_application(scope, receive, send)  # type: ignore[arg-type]
+        await django_application(scope, receive, send)
 
 
 application = ProtocolTypeRouter(

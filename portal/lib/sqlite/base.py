@@ -76,24 +76,24 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if lock is not None and not lock.is_held:
             self._acquire(lock)
         try:
-            super()._start_transaction_under_autocommit()
+            super()._start_transaction_under_autocommit()  # type: ignore[misc]  # not in the stubs
         except BaseException:
             self._release()
             raise
 
     def _commit(self) -> None:
-        super()._commit()
-        self._release()  # a commit that failed leaves the transaction open, and the lock with it
+        super()._commit()  # type: ignore[misc]  # not in the stubs
+        self._release()  # after a failed commit the transaction is open, and keeps the lock
 
     def _rollback(self) -> None:
         try:
-            super()._rollback()
+            super()._rollback()  # type: ignore[misc]  # not in the stubs
         finally:
             self._release()
 
     def _close(self) -> None:
         try:
-            super()._close()
+            super()._close()  # type: ignore[misc]  # not in the stubs
         finally:
             if self._writer_lock is not None:
                 self._writer_lock.close()

@@ -45,9 +45,13 @@ def test_who_has_just_left_cannot_overtake_who_waits(new_lock):
     hog, waiter = new_lock(), new_lock()
     order: list[str] = []
     hog.acquire()
-    thread = threading.Thread(
-        target=lambda: (waiter.acquire(), order.append("waiter"), waiter.release())
-    )
+
+    def write() -> None:
+        waiter.acquire()
+        order.append("waiter")
+        waiter.release()
+
+    thread = threading.Thread(target=write)
     thread.start()
     time.sleep(0.05)  # the waiter holds the queue by now
 

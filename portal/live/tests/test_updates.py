@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, suppress
 from datetime import timedelta
 
 import pytest
-from django.db import connection, connections, transaction
+from django.db import connections, transaction
 from django.utils import timezone
 
 from portal.live import updates
@@ -201,7 +201,6 @@ def test_order_of_numbers_is_the_order_of_commits_with_concurrent_writers():
 
 
 @pytest.mark.postgres
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer at a time")
 def test_a_slow_transaction_holds_nobody_up_until_it_numbers():
     inside, go_on = threading.Event(), threading.Event()
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import socket
 import time
 from argparse import ArgumentParser
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import requests
@@ -17,7 +19,7 @@ from portal.lib.stopping import Stop
 from portal.supervisor import ProcessSpec, Supervisor, manage, web
 
 _HOST = "127.0.0.1"
-_READY_SECONDS = 60.0  # a cold start on a slow laptop
+_READY_SECONDS = 120.0  # a cold start on a slow laptop
 
 
 class Command(BaseCommand):
@@ -91,18 +93,21 @@ class Command(BaseCommand):
         }
         supervisor = Supervisor(self._say)
         stop = Stop()
+        portal_url = f"http://{_HOST}:{options['port']}"
         with stop.on_signals():
+            self._say("Starting simulated cloud, web and listener ...")
             supervisor.start(ProcessSpec("cloud", self._cloud_command(options), {}))
             supervisor.start(ProcessSpec("web", web(_HOST, options["port"]), environment))
-            supervisor.start(ProcessSpec("listener", manage("listen_events"), environment))
-            self._say("Starting simulated cloud, web and listener ...")
-            portal_url = f"http://{_HOST}:{options['port']}"
             try:
-                is_ready = self._wait_until_ready(supervisor, stop, portal_url, cloud_url)
+                wait = partial(self._wait, supervisor, stop, time.monotonic() + _READY_SECONDS)
+                is_ready = wait(partial(_is_cloud_there, cloud_url))
+                if is_ready:
+                    supervisor.start(ProcessSpec("listener", manage("listen_events"), environment))
+                    is_ready = wait(partial(_is_ready, portal_url, cloud_url))
             except KeyboardInterrupt:
                 is_ready = False
             if is_ready:
-                self._press_some(cloud_url)
+                _press_some(cloud_url)
                 self._greet(portal_url, cloud_url)
             elif not stop.requested and supervisor.ended() is None:
                 self._say(f"Not ready after {_READY_SECONDS:.0f} seconds: see the messages above.")
@@ -117,32 +122,16 @@ class Command(BaseCommand):
         ]
         return manage("simulate_cloud", "--quiet", "--port", str(options["cloud_port"]), *flags)
 
-    def _wait_until_ready(
-        self, supervisor: Supervisor, stop: Stop, portal_url: str, cloud_url: str
+    def _wait(
+        self, supervisor: Supervisor, stop: Stop, deadline: float, condition: Callable[[], bool]
     ) -> bool:
-        """Wait for web to serve and for the listener to hear; False when a process ended."""
-        deadline = time.monotonic() + _READY_SECONDS
-        session = requests.Session()
-        session.trust_env = False  # loopback needs no proxy
+        """Wait for the condition; False when a process ended or the time is over."""
         while time.monotonic() < deadline and supervisor.ended() is None:
             with stop.interruptible():
                 time.sleep(0.2)
-            try:
-                web_ready = session.get(f"{portal_url}/readyz", timeout=5).ok
-                state = session.get(f"{cloud_url}/simulator/state", timeout=5).json()
-            except (requests.RequestException, ValueError):
-                continue
-            if web_ready and state.get("streams", 0) > 0:
+            if condition():
                 return True
         return False
-
-    def _press_some(self, cloud_url: str) -> None:
-        """Press six buttons, so that the first look is not at an empty page."""
-        session = requests.Session()
-        session.trust_env = False
-        for device in session.get(f"{cloud_url}/simulator/devices", timeout=5).json()[:6]:
-            url = f"{cloud_url}/simulator/devices/{device['id']}/press"
-            session.post(url, timeout=10)
 
     def _greet(self, portal_url: str, cloud_url: str) -> None:
         people = "\n".join(
@@ -155,3 +144,32 @@ class Command(BaseCommand):
             f"  Simulated cloud  {cloud_url}/simulator/  (press a button, watch it dance)\n\n"
             f"  Sign in as\n    {demo.STAFF_EMAIL:<20} {demo.STAFF_PASSWORD}  (staff)\n{people}\n"
         )
+
+
+def _answer(method: str, url: str) -> requests.Response | None:
+    """Ask a process of this demo; None while it does not answer."""
+    session = requests.Session()
+    session.trust_env = False  # loopback needs no proxy
+    try:
+        answer = session.request(method, url, timeout=10)
+    except requests.RequestException:
+        return None
+    return answer if answer.ok else None
+
+
+def _is_cloud_there(cloud_url: str) -> bool:
+    return _answer("GET", f"{cloud_url}/simulator/state") is not None
+
+
+def _is_ready(portal_url: str, cloud_url: str) -> bool:
+    """Tell whether web serves and the cloud sees the listener."""
+    state = _answer("GET", f"{cloud_url}/simulator/state")
+    is_heard = state is not None and state.json()["counts"]["streams"] > 0
+    return is_heard and _answer("GET", f"{portal_url}/readyz") is not None
+
+
+def _press_some(cloud_url: str) -> None:
+    """Press six buttons, so that the first look is not at an empty page."""
+    devices = _answer("GET", f"{cloud_url}/simulator/devices")
+    for device in devices.json()[:6] if devices is not None else ():
+        _answer("POST", f"{cloud_url}/simulator/devices/{device['id']}/press")

@@ -46,7 +46,7 @@ class RunningPortal:
         self.url = f"http://127.0.0.1:{free_port()}"
         self.environment = environment
         self.folder = folder
-        self._children: dict[str, subprocess.Popen] = {}
+        self._children: dict[str, subprocess.Popen[bytes]] = {}
 
     def manage(self, *arguments: str) -> str:
         """Run a management command to its end."""

@@ -34,7 +34,7 @@ def jpeg_url(colour: str) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(image.getvalue()).decode()
 
 
-def counts(portal) -> dict:
+def counts(portal):
     return json.loads(portal.shell(COUNTS))
 
 
