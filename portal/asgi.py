@@ -6,8 +6,6 @@ Served by daphne (or uvicorn). Media goes round Django: a file needs neither ses
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable
-from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 
@@ -20,15 +18,12 @@ from channels.routing import ProtocolTypeRouter  # noqa: E402
 from django.contrib.staticfiles.handlers import ASGIStaticFilesHandler  # noqa: E402
 
 from feed.media import media_application  # noqa: E402
+from portal.live.asgi_types import Receive, Scope, Send  # noqa: E402
 from portal.live.routing import live_application  # noqa: E402
 from portal.topics import topics_for_user  # noqa: E402
 
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
-
 if settings.DEBUG:  # without `collectstatic`, straight from the apps' folders
-    django_application = ASGIStaticFilesHandler(django_application)  # type: ignore[assignment]
+    django_application = ASGIStaticFilesHandler(django_application)
 
 
 async def http_application(scope: Scope, receive: Receive, send: Send) -> None:
@@ -36,9 +31,9 @@ async def http_application(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["path"].startswith(settings.MEDIA_URL):
         await media_application(scope, receive, send)
     else:
-        await django_application(scope, receive, send)
+        await django_application(scope, receive, send)  # type: ignore[arg-type]  # a dict is sent
 
 
 application = ProtocolTypeRouter(
-    {"http": http_application, "websocket": live_application(topics_for_user)}  # type: ignore[arg-type]
+    {"http": http_application, "websocket": live_application(topics_for_user)}
 )

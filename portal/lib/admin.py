@@ -33,7 +33,7 @@ class ProcessAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
         "counters",
     )
 
-    @display(
+    @display(  # type: ignore[untyped-decorator]  # unfold ships no types
         description=_("condition"),
         label={"running": "success", "stopped": "info", "lost": "danger"},
     )
