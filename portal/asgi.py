@@ -12,6 +12,13 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 from django.conf import settings
 from django.core.asgi import get_asgi_application
 
+# Only the web process pools: its threads come and go with requests. Loops own their connections.
+if settings.DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
+    settings.DATABASES["default"]["OPTIONS"]["pool"] = {
+        "min_size": 1,
+        "max_size": settings.DATABASE_POOL_SIZE,
+    }
+
 django_application = get_asgi_application()  # loads the apps that the imports below need
 
 from channels.routing import ProtocolTypeRouter  # noqa: E402

@@ -129,7 +129,10 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
     }
 else:
     _database["CONN_MAX_AGE"] = 0  # the web process pools (portal/asgi.py); commands own theirs
+    _database["CONN_HEALTH_CHECKS"] = True  # a pooled connection may be older than the server
     _database["OPTIONS"] = {**_database.get("OPTIONS", {})}
+
+DATABASE_POOL_SIZE: int = env.int("DATABASE_POOL_SIZE", default=10)
 
 # --- Redis: optional, only hints --------------------------------------------------------------
 REDIS_URL: str = env.str("REDIS_URL", default="")

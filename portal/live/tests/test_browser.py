@@ -13,7 +13,7 @@ from portal.live import updates
 pytestmark = [
     pytest.mark.chromium,
     pytest.mark.slow,
-    pytest.mark.django_db(transaction=True),
+    pytest.mark.django_db(transaction=True, reset_sequences=True),
 ]
 
 

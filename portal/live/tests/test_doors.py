@@ -91,7 +91,7 @@ def test_unix_socket_has_no_address():
     assert client_address(scope(client=None)) is None
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db(transaction=True, reset_sequences=True)
 async def test_sockets_of_one_address_are_limited_until_one_leaves(connect, settings):
     settings.LIVE_SOCKETS_PER_ADDRESS = 2
     here, there = ("203.0.113.5", 1), ("203.0.113.6", 1)
@@ -113,7 +113,7 @@ async def test_sockets_of_one_address_are_limited_until_one_leaves(connect, sett
         await socket.disconnect()
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db(transaction=True, reset_sequences=True)
 async def test_loopback_is_not_counted(connect, settings):
     settings.LIVE_SOCKETS_PER_ADDRESS = 1
     opened = [connect("/ws/feed/", client=("::1", 1)) for _ in range(3)]

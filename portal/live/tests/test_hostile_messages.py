@@ -8,7 +8,7 @@ from portal.live import hub as hub_module
 from portal.live.errors import CloseCode
 from portal.live.testing import close_code, greeted
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db(transaction=True, reset_sequences=True)
 
 
 # --- Hostile messages ---------------------------------------------------------------------------

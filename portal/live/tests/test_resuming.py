@@ -16,7 +16,7 @@ from portal.live.errors import CloseCode
 from portal.live.models import Epoch, Update
 from portal.live.testing import append_update, close_code, greeted, received
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db(transaction=True, reset_sequences=True)
 
 
 # --- Resuming -----------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from portal.live.errors import CloseCode
 from portal.live.testing import append_update
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+pytestmark = [pytest.mark.django_db(transaction=True, reset_sequences=True), pytest.mark.slow]
 
 
 @pytest.fixture(params=["daphne", "uvicorn"], scope="module")

@@ -11,7 +11,7 @@ from portal.live import hub as hub_module
 from portal.live.errors import CloseCode
 from portal.live.testing import close_code, greeted, received, signed_in
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db(transaction=True, reset_sequences=True)
 ORIGIN = (b"origin", b"http://localhost")
 
 

@@ -15,7 +15,7 @@ from portal.live.errors import AppendedOutsideTransaction, InvalidUpdate
 from portal.live.models import Epoch, Update
 from portal.live.testing import append_update
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db(transaction=True, reset_sequences=True)
 
 
 def told() -> list[str]:
