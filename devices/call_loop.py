@@ -15,11 +15,10 @@ from django.utils import timezone
 
 from devices import outbox, presence
 from devices.call_threads import Answer, CallThreads
-from devices.cloud import cloud_client
 from devices.delivery import REPEATABLE_FUNCTIONS, Decision, decide, decide_ping, needs_ping
 from devices.function_calls import CHANNEL
 from devices.models import FunctionCall
-from particle_integration.client import ParticleClient
+from particle_integration.client import ParticleClient, build_session, client_from_settings
 from portal.lib.runloop import Loop
 from portal.lib.stopping import Stop
 from portal.lib.wakeups import Watcher
@@ -51,7 +50,8 @@ class CallLoop(Loop):
         close_seconds: float = CLOSE_SECONDS,
     ) -> None:
         self._threads = CallThreads(
-            client or cloud_client(connection_count=in_flight), size=in_flight
+            client or client_from_settings(build_session(connection_count=in_flight)),
+            size=in_flight,
         )
         self._repeatable = repeatable
         self._close_seconds = close_seconds

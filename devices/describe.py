@@ -12,9 +12,8 @@ from datetime import timedelta
 from django.utils import timezone
 
 from devices import presence
-from devices.cloud import cloud_client
 from devices.models import Device, Product
-from particle_integration.client import CloudDevice, ParticleClient
+from particle_integration.client import CloudDevice, ParticleClient, client_from_settings
 from particle_integration.errors import CloudError, NotSent
 from portal.lib.runloop import Loop
 from portal.live import updates
@@ -37,7 +36,7 @@ class DescribeLoop(Loop):
     idle_seconds = 2.0
 
     def __init__(self, client: ParticleClient | None = None) -> None:
-        self._client = client or cloud_client(connection_count=1)
+        self._client = client or client_from_settings()
 
     def run_once(self) -> int:
         """Ask about a few devices that are due; return how many."""

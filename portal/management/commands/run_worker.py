@@ -5,7 +5,8 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.base import BaseCommand, CommandError
 
 from portal.lib.worker import run_worker
 
@@ -29,4 +30,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run."""
-        run_worker(until_idle=options["until_idle"])
+        try:
+            run_worker(until_idle=options["until_idle"])
+        except ImproperlyConfigured as error:
+            raise CommandError(str(error)) from error
