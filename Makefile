@@ -17,7 +17,7 @@ run: setup env  ## migrate, then run web on port 8000 and the listener against t
 	@$(PYTHON) -m portal.supervisor
 
 test: setup-dev env  ## set everything up and run the tests
-	@$(PYTHON) -m pytest $(ARGS)
+	@$(PYTHON) -m pytest -n auto --dist loadfile $(ARGS)
 
 check: setup-dev env  ## lint, types, import contracts, templates, migrations, deploy check
 	@sh scripts/check
