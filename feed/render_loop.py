@@ -14,6 +14,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
+from django.db import InterfaceError, OperationalError
+
 from feed.files import remove_renditions
 from feed.models import Picture, PictureState
 from feed.pictures import CHANNEL, postpone_picture, publish_picture, refuse_picture
@@ -113,7 +115,10 @@ class RenderLoop(Loop):
         count = len(self._finished)
         try:
             self._settle_together(self._finished)
-        except LeaseLost:
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception as error:  # noqa: BLE001 - each is tried alone, and tells its own trouble
+            logger.info("settling %d pictures failed (%r); each alone", count, error)
             while self._finished:
                 self._settle_alone(self._finished[0])
                 del self._finished[0]
@@ -136,8 +141,23 @@ class RenderLoop(Loop):
         except LeaseLost as error:
             logger.warning("picture %s: %s", one.picture.pk, error)
             _abandon(one)
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception as error:
+            # Whatever the database does not take: the other pictures must not wait behind it.
+            logger.exception("picture %s: what came of it could not be stored", one.picture.pk)
+            self._put_off(one, error)
         else:
             _log(one)
+
+    def _put_off(self, one: _Finished, error: Exception) -> None:
+        name = type(error).__name__
+        trouble = Postponed(f"What came of it could not be stored ({name}).", is_about_picture=True)
+        try:
+            with updates.transaction():
+                _settle(_Finished(one.picture, trouble))
+        except LeaseLost as lost:
+            logger.warning("picture %s: %s", one.picture.pk, lost)
 
 
 def _jobs(pictures: Sequence[Picture]) -> list[Job]:

@@ -235,7 +235,8 @@ class _Made(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class _Refused(msgspec.Struct, forbid_unknown_fields=True):
-    refusal: Annotated[str, msgspec.Meta(max_length=300)]
+    # Its text ends up in the database and on a page for staff: no NUL, no other control.
+    refusal: Annotated[str, msgspec.Meta(max_length=300, pattern=r"\A[^\x00-\x1f\x7f]*\Z")]
 
 
 def _rendition(answer: bytes) -> Rendition:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import threading
 import time
 
@@ -17,7 +18,7 @@ from feed.event_handlers import handle_pictures
 from feed.models import Picture
 from feed.pictures import hide_picture
 from feed.render_loop import MAX_TRIES, RenderLoop
-from feed.rendering_jobs import Postponed, run_job
+from feed.rendering_jobs import Postponed, Refused, run_job
 from feed.testing import contents, data_url, jpeg, publish_event, told
 from portal.lib.runloop import run_until_idle
 from portal.lib.stopping import Stop
@@ -103,6 +104,22 @@ def test_undecodable_bytes_are_refused_with_a_reason_and_stop_nothing(device):
     assert (bad.state, good.state) == ("refused", "published")
     assert bad.reason
     assert len(told()) == 1
+
+
+def test_an_outcome_that_the_database_does_not_take_stops_no_other(device, caplog):
+    bad, good = press(data_url()), press(data_url())
+
+    def run_odd(job):
+        return Refused("lone \ud800", "") if job.picture.pk == bad.pk else run_job(job)
+
+    with caplog.at_level(logging.CRITICAL):
+        run(RenderLoop(run_odd))
+
+    bad.refresh_from_db()
+    good.refresh_from_db()
+    assert (bad.state, good.state) == ("received", "published")
+    assert "could not be stored" in bad.last_error
+    assert bad.next_attempt_at > timezone.now()
 
 
 def test_a_slow_picture_holds_up_no_other(device):

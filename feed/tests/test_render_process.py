@@ -45,6 +45,7 @@ def test_sound_answer_is_read():
         answer({}),
         answer({"refusal": "a" * 301}, b""),
         answer({"refusal": 5}, b""),
+        answer({"refusal": "no database takes \0"}, b""),
         answer(HEADER | {"width": 0}),
         answer(HEADER | {"height": 10**30}),
         answer(HEADER | {"extra": 1}),
