@@ -206,7 +206,8 @@ def _apply(
     for call, decision, seconds in decided:
         is_open = decision.state in OPEN_STATES
         call.state = decision.state
-        call.last_error = decision.error
+        # It may quote what the other end sent; databases refuse NUL.
+        call.last_error = decision.error.replace("\0", "\ufffd")
         call.return_value = decision.return_value
         call.seconds = seconds
         call.next_attempt_at = decision.next_attempt_at or call.next_attempt_at

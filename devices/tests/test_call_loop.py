@@ -195,6 +195,19 @@ def test_server_error_is_unclear(shelf):
         assert len(stub.requests) == 1
 
 
+def test_answer_that_is_no_http_is_kept_as_words_that_a_database_takes(shelf):
+    with stub_cloud(b"\0\0\r\n\r\n") as stub:
+        loop = CallLoop(stub.client)
+        staff_call(shelf)
+        run(loop)
+        loop.close()
+
+    call = only_call()
+    assert call.state == FunctionCallState.UNCLEAR
+    assert "\ufffd" in call.last_error
+    assert "\0" not in call.last_error
+
+
 def test_answers_are_kept_while_the_database_is_away(loop, shelf, monkeypatch):
     staff_call(shelf)
     settle, failures = outbox.settle, iter([OperationalError("away"), OperationalError("away")])
