@@ -15,10 +15,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 
 from django.db import (
-    DatabaseError,
     DataError,
     IntegrityError,
-    InterfaceError,
     connections,
     transaction,
 )
@@ -167,11 +165,12 @@ class InboxWriter:
                 with transaction.atomic():
                     result = store_events(batch.events, self._path)
                     unreadable = store_quarantined(batch.unreadable, self._path)
-            except (DataError, IntegrityError, ValueError, TypeError):
+            except (DataError, IntegrityError, ValueError, TypeError, OverflowError):
                 logger.exception("a batch of %d was refused: each event alone", len(batch))
                 return self._store_alone(batch)
-            except (DatabaseError, InterfaceError) as error:
-                # Away, locked, or of another version while a release is rolled out: all pass.
+            except Exception as error:  # noqa: BLE001 - told below; the events are kept
+                # Away, locked, of another version while a release is rolled out, no descriptor left
+                # for the lock's file: all pass. A writer that ended would leave the process deaf.
                 if not self._wait_for_database(error, attempt):
                     return False
                 attempt += 1
@@ -204,7 +203,7 @@ class InboxWriter:
 
     def _wait_for_database(self, error: Exception, attempt: int) -> bool:
         if not self.counters.is_database_away:
-            logger.warning("the database is away; %d events wait: %s", len(self._queue), error)
+            logger.warning("the database is away; %d events wait: %r", len(self._queue), error)
         self.counters.is_database_away = True
         reset_broken_connection()
         pause = full_jitter_seconds(attempt, base_seconds=0.2, cap_seconds=_MAX_PAUSE_SECONDS)

@@ -80,7 +80,7 @@ class ListenerProcess:
                 self._heartbeat = Heartbeat("listener")
             self._heartbeat.beat(self._counters())
             self._is_heartbeat_failing = False
-        except (DatabaseError, InterfaceError) as error:
+        except Exception as error:  # noqa: BLE001 - no heartbeat is worth the writer's thread
             if not self._is_heartbeat_failing:  # once, not every second of an outage
                 logger.warning("the heartbeat could not be written: %s", error)
             self._is_heartbeat_failing = True

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import pytest
 from django.db import connection
 
+from particle_integration import intake
 from particle_integration.events import ParticleEvent
 from particle_integration.inbox import Unreadable
 from particle_integration.intake import Batch, BatchQueue, InboxWriter
@@ -147,6 +148,30 @@ def test_a_locked_database_holds_events_and_loses_none(caplog):
     assert stored_while_locked == 0
     assert is_all_stored
     assert InboxEvent.objects.count() == 40
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_unforeseen_failure_ends_the_writer(monkeypatch, caplog):
+    failures = iter([OSError(24, "Too many open files"), RuntimeError("odd")])
+    store_events = intake.store_events
+
+    def store_later(*args):
+        for failure in failures:
+            raise failure
+        return store_events(*args)
+
+    monkeypatch.setattr(intake, "store_events", store_later)
+    queue = BatchQueue()
+    writer = InboxWriter(Path.STREAM, queue)
+    queue.put(make_batch(1), until=lambda: False)
+
+    with caplog.at_level(logging.CRITICAL):
+        writer.start()
+        wait_until(lambda: writer.counters.stored == 1)
+        is_all_stored = writer.close()
+
+    assert is_all_stored
+    assert InboxEvent.objects.get().data == "1"
 
 
 @pytest.mark.django_db(transaction=True)
