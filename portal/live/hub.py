@@ -138,6 +138,7 @@ class Hub:
         """Start at `number`; when it is not the first time, the history was lost."""
         if self._has_begun.is_set():
             logger.warning("updates start anew at %d: every browser must reload", number)
+            self.batches_taken += len(self._batches)  # the tail waits for what it handed over
             self._batches.clear()
             self._merger = Merger()
             for socket in self._everybody():
@@ -171,7 +172,10 @@ class Hub:
             return  # a count that waited is due
 
     async def _send_batch(self, batch: Sequence[EncodedUpdate]) -> None:
+        history_count = self.history_count
         for update in batch:
+            if self.history_count != history_count:
+                return  # its numbers are of a history that was lost meanwhile
             self.number = update.number  # whoever catches up from here on has it, or reads it
             if self._merger.admit(update, self._loop.time()):
                 await self._send(update)
