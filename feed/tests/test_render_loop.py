@@ -10,6 +10,7 @@ import time
 
 import pytest
 from django.core.files.storage import default_storage
+from django.db import connection, transaction
 from django.utils import timezone
 from PIL import Image
 
@@ -104,6 +105,18 @@ def test_undecodable_bytes_are_refused_with_a_reason_and_stop_nothing(device):
     assert (bad.state, good.state) == ("refused", "published")
     assert bad.reason
     assert len(told()) == 1
+
+
+def test_due_pictures_are_found_without_a_look_at_all_the_others(published):
+    published()
+    with transaction.atomic(), connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SET LOCAL enable_seqscan = off")
+
+        plan = Picture.objects.next_due()[:3].explain()
+
+    assert "pictures_due" in plan
+    assert "pictures_under_lease" in plan
 
 
 def test_an_outcome_that_the_database_does_not_take_stops_no_other(device, caplog):
