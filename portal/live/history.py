@@ -58,7 +58,9 @@ def recent_counts(after: int) -> list[EncodedUpdate]:
         return []
     since = last - timedelta(seconds=MERGED_AGAIN_SECONDS)
     rows = seen.filter(type__in=MERGED_TYPES, appended_at__gte=since)
-    return merge(encode_update(*row) for row in rows.order_by("number").values_list(*_COLUMNS))
+    # Not ordered by number there: SQLite would walk the whole history for that.
+    found = rows.order_by("appended_at").values_list(*_COLUMNS)
+    return merge(encode_update(*row) for row in sorted(found))
 
 
 def merge(encoded: Iterable[EncodedUpdate]) -> list[EncodedUpdate]:

@@ -8,7 +8,8 @@ import threading
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from portal.live import history, sockets, updates
@@ -115,6 +116,21 @@ async def test_more_than_ten_thousand_behind_resets(connect, in_thread):
     assert await in_reach.receive_nothing()
     await too_far.disconnect()
     await in_reach.disconnect()
+
+
+def test_recent_counts_are_found_without_a_walk_through_history():
+    number = append_update(type="feed.likes_changed", payload={"id": 1, "likes": 1})
+    with transaction.atomic(), connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SET LOCAL enable_seqscan = off")
+        with CaptureQueriesContext(connection) as queries:
+            found = history.recent_counts(number)
+        explain = "EXPLAIN QUERY PLAN " if connection.vendor == "sqlite" else "EXPLAIN "
+        cursor.execute(explain + queries[-1]["sql"])
+        plan = str(cursor.fetchall())
+
+    assert [update.number for update in found] == [number]
+    assert "rowid<" not in plan  # PostgreSQL decides by statistics, and decides well
 
 
 async def test_resume_sends_the_counts_of_the_last_seconds_again(connect, append, in_thread):
