@@ -78,6 +78,12 @@ class BatchQueue:
             self._changed.notify_all()
         return True
 
+    def put_last(self, batch: Batch) -> None:
+        """Queue what a reader that stops has already read, be the queue full or not."""
+        with self._changed:
+            self._queued.add(batch)
+            self._changed.notify_all()
+
     def take(self, timeout_seconds: float) -> Batch:
         """Return everything queued; an empty batch when nothing came for so long."""
         with self._changed:

@@ -144,7 +144,8 @@ class Listener:
                 if frames:
                     batch = self._validate(frames)
                     batch.size = len(chunk)
-                    self._queue.put(batch, until=lambda: self._stop.requested)
+                    if not self._queue.put(batch, until=lambda: self._stop.requested):
+                        self._queue.put_last(batch)  # read is read: the cloud sends it no more
 
     def _validate(self, frames: list[ServerSentEvent]) -> Batch:
         batch = Batch()

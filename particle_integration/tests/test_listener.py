@@ -13,10 +13,12 @@ from django.db import connections
 from django.utils import timezone
 
 from particle_integration.client import ParticleClient, build_client
-from particle_integration.intake import BatchQueue, InboxWriter
+from particle_integration.inbox import Unreadable
+from particle_integration.intake import Batch, BatchQueue, InboxWriter
 from particle_integration.listener import Listener
 from particle_integration.models import InboxEvent, InboxState, Path, StreamSession
 from particle_integration.simulator.testing import RunningSimulator
+from particle_integration.sse import Parser
 from particle_integration.stream_account import MAX_OPENINGS, StreamAccount
 from particle_integration.testing import http, stub_cloud
 from portal.lib.stopping import Stop
@@ -244,3 +246,19 @@ def test_a_cloud_that_comes_up_later_is_found(cloud, device_id):
         wait_until(lambda: running.listener.counters.openings >= 2)
 
     assert StreamSession.objects.filter(reason__contains="could not be reached").exists()
+
+
+def test_what_was_read_before_a_stop_is_queued_though_the_queue_is_full(client):
+    stop = Stop()
+    queue = BatchQueue(max_events=1)
+    queue.put(Batch(unreadable=[Unreadable("first", b"")]), until=lambda: False)
+
+    class Stream:
+        def read_chunks(self):
+            stop.request()  # while the reader waits for its next bytes
+            yield b'event: bench\ndata: {"coreid": "api"}\n\n'
+
+    reader = Listener(client, queue, stop)
+    reader._take_chunks(Stream(), Parser())
+
+    assert len(queue) == 2
