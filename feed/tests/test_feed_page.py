@@ -57,6 +57,7 @@ class Browser:
         self.problems: list[str] = []
         self.sockets: list[WebSocketRoute] = []
         self.number = 0
+        self.hello = ""
         self.page = context.new_page()
         self.page.set_default_timeout(8_000)
         self.page.on("pageerror", lambda error: self.problems.append(str(error)))
@@ -72,6 +73,8 @@ class Browser:
         self.context.add_cookies([cookie])
 
     def open(self, path="/", *, state="live"):
+        # Read here: a handler runs in a context of its own, whose connection nobody would close.
+        self.hello = json.dumps({"type": "hello", **updates.snapshot()})
         self.page.goto(self.url + path)
         self.page.wait_for_selector(f"[data-live-state={state}]")
         return self.page
@@ -104,7 +107,7 @@ class Browser:
     def _greet(self, socket):
         socket.on_message(lambda said: None)
         self.sockets.append(socket)
-        socket.send(json.dumps({"type": "hello", **updates.snapshot()}))
+        socket.send(self.hello)
 
     def _hear(self, said):
         if said.type == "error":
