@@ -118,6 +118,7 @@ class Picture(Leased):
             models.Index(
                 fields=["leased_until"], condition=Q(state="claimed"), name="pictures_under_lease"
             ),
+            models.Index(fields=["id"], condition=Q(state="hidden"), name="pictures_hidden"),
         ]
         constraints = [
             models.UniqueConstraint(fields=["device", "press_token"], name="one_picture_per_press"),

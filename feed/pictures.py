@@ -20,6 +20,7 @@ from portal.lib.wakeups import announce
 from portal.live import updates
 
 CHANNEL = "pictures"  # for portal.lib.wakeups
+_SWEEP_LIMIT = 100  # pictures in one round of looking after hidden ones
 _HIDEABLE = (PictureState.RECEIVED, PictureState.CLAIMED, PictureState.HELD)
 
 
@@ -118,6 +119,15 @@ def remove_files_of_hidden(*, picture: Picture) -> None:
     if images:
         remove_renditions(images.values())
         hidden.filter(images=images).update(images={})
+
+
+def remove_files_left_behind() -> int:
+    """Remove the public files of hidden pictures whose hiding was cut short; return how many."""
+    hidden = Picture.objects.filter(state=PictureState.HIDDEN).exclude(images={})
+    pictures = list(hidden.only("pk")[:_SWEEP_LIMIT])
+    for picture in pictures:
+        remove_files_of_hidden(picture=picture)
+    return len(pictures)
 
 
 def restore_picture(*, picture: Picture) -> bool:

@@ -18,7 +18,13 @@ from django.db import InterfaceError, OperationalError
 
 from feed.files import remove_renditions
 from feed.models import Picture, PictureState
-from feed.pictures import CHANNEL, postpone_picture, publish_picture, refuse_picture
+from feed.pictures import (
+    CHANNEL,
+    postpone_picture,
+    publish_picture,
+    refuse_picture,
+    remove_files_left_behind,
+)
 from feed.rendering_jobs import Job, Outcome, Postponed, Refused, Rendered, run_job
 from particle_integration.models import InboxEvent
 from portal.lib.backoff import exponential_seconds
@@ -36,6 +42,7 @@ LEASE_SECONDS = 20.0
 # How often a picture that kills its children is tried.
 MAX_TRIES = 8
 _LOOK_SECONDS = 0.02  # for pictures that arrive while others are being rendered
+_SWEEP_SECONDS = 60.0
 _CLOSE_SECONDS = 6.0  # of the 8 that a loop has
 _STOPPED = Postponed("the worker stopped", delay_seconds=0.0)
 
@@ -61,11 +68,12 @@ class RenderLoop(Loop):
         self._under_way: dict[Future[Outcome], Picture] = {}
         self._finished: list[_Finished] = []
         self._any_done = threading.Event()
+        self._sweep_at = 0.0
 
     def run_once(self) -> int:
         """Publish what is rendered, and start on what is due; return how many of both."""
         settled = self._settle_finished()
-        return settled + self._start()
+        return settled + self._start() + self._sweep()
 
     def is_idle(self) -> bool:
         """Tell whether nothing is being rendered."""
@@ -89,6 +97,13 @@ class RenderLoop(Loop):
         for picture in self._under_way.values():
             self._settle_alone(_Finished(picture, _STOPPED))
         self._under_way.clear()
+
+    def _sweep(self) -> int:
+        """Finish what a killed process left of hiding a picture."""
+        if time.monotonic() < self._sweep_at:
+            return 0
+        self._sweep_at = time.monotonic() + _SWEEP_SECONDS
+        return remove_files_left_behind()
 
     def _start(self) -> int:
         free = self._slots - len(self._under_way)

@@ -17,6 +17,7 @@ if settings.DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
     settings.DATABASES["default"]["OPTIONS"]["pool"] = {
         "min_size": 1,
         "max_size": settings.DATABASE_POOL_SIZE,
+        "timeout": 5,  # seconds; a database that is away must not make a page hang
     }
 
 django_application = get_asgi_application()  # loads the apps that the imports below need

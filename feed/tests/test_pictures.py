@@ -58,11 +58,11 @@ def test_hiding_what_was_never_public_tells_nobody(pressed):
     assert told("feed.picture_removed") == []
 
 
-def test_files_left_by_a_worker_killed_while_hiding_can_be_removed_later(pressed):
+def test_files_left_by_a_process_killed_while_hiding_are_removed_by_the_next_worker(pressed):
     name = pressed.images["48"]
     Picture.objects.update(state="hidden")
 
-    remove_files_of_hidden(picture=pressed)
+    render()
 
     assert not default_storage.exists(name)
     assert Picture.objects.get().images == {}

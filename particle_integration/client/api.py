@@ -27,6 +27,7 @@ CALL_TIMEOUT_SECONDS = 35.0  # the cloud itself gives up on a silent device afte
 IDLE_TIMEOUT_SECONDS = 30.0  # the keep-alive comes every 9 to 13 seconds
 DEVICES_PER_PAGE = 100
 _MAX_PAGES = 100_000
+_MAX_NUMBER = 2**31 - 1  # of a product or a firmware version; what our columns hold
 
 T = TypeVar("T")
 
@@ -63,7 +64,7 @@ class CloudDevice:
             firmware_version=_number(fields.get("firmware_version")),
             owner=_text(fields.get("owner")) or None,
             serial_number=_text(fields.get("serial_number")),
-            functions=tuple(map(str, functions)) if isinstance(functions, list) else (),
+            functions=tuple(map(_text, functions)) if isinstance(functions, list) else (),
             variables=variables if isinstance(variables, dict) else {},
         )
 
@@ -218,11 +219,15 @@ def build_client(
 
 
 def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
+    # PostgreSQL takes no NUL, and no text with half a surrogate pair.
+    text = value if isinstance(value, str) else ""
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
 
 
 def _number(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    if not isinstance(value, int) or isinstance(value, bool):
+        return None
+    return value if 0 <= value <= _MAX_NUMBER else None
 
 
 def _moment(value: object) -> datetime | None:

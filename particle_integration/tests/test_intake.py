@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import pytest
 from django.db import connection
 
-from particle_integration import intake
+from particle_integration import inbox, intake
 from particle_integration.events import ParticleEvent
 from particle_integration.inbox import Unreadable
 from particle_integration.intake import Batch, BatchQueue, InboxWriter
@@ -153,7 +153,7 @@ def test_a_locked_database_holds_events_and_loses_none(caplog):
 @pytest.mark.django_db(transaction=True)
 def test_no_unforeseen_failure_ends_the_writer(monkeypatch, caplog):
     failures = iter([OSError(24, "Too many open files"), RuntimeError("odd")])
-    store_events = intake.store_events
+    store_events = inbox.store_events
 
     def store_later(*args):
         for failure in failures:

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connections
@@ -259,6 +260,7 @@ def test_what_was_read_before_a_stop_is_queued_though_the_queue_is_full(client):
             yield b'event: bench\ndata: {"coreid": "api"}\n\n'
 
     reader = Listener(client, queue, stop)
-    reader._take_chunks(Stream(), Parser())
+    stream: Any = Stream()
+    reader._take_chunks(stream, Parser())
 
     assert len(queue) == 2

@@ -20,6 +20,7 @@ class CustomerInline(StackedInline):  # type: ignore[misc]  # unfold ships no ty
     extra = 0
     fields = ["display_name", "handle", "created_at"]
     readonly_fields = ["created_at"]
+    can_delete = False  # as in CustomerAdmin, and for its reason
 
 
 class EmailCreationForm(UserCreationForm):  # type: ignore[misc]
@@ -54,6 +55,10 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]
         (_("When"), {"fields": ("last_login", "date_joined")}),
     )
     add_fieldsets = ((None, {"fields": ("email", "usable_password", "password1", "password2")}),)
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Deny: deleting a user takes a customer's pictures along, but not their files."""
+        return False
 
 
 @admin.register(Customer)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import time
 
+from django.db import DatabaseError
+
 from portal.lib.processes import Heartbeat
 from portal.lib.runloop import LoopThreads, build_loops, reset_broken_connection, run_until_idle
 from portal.lib.stopping import Stop
@@ -33,7 +35,10 @@ def run_worker(*, until_idle: bool = False, stop: Stop | None = None) -> None:
             logger.warning(
                 "a loop was still busy at the end: its rows come due again by their lease"
             )
-        heartbeat.stop(threads.worked)
+        try:
+            heartbeat.stop(dict(threads.worked))
+        except DatabaseError as error:
+            logger.warning("the last heartbeat could not be written: %s", error)
 
 
 def _keep_beating(heartbeat: Heartbeat, threads: LoopThreads, stop: Stop) -> None:
