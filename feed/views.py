@@ -16,6 +16,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from devices.errors import DanceNotQueued
 from devices.models import Device
 from feed.cards import CACHE, cards_html
 from feed.errors import InvalidCursor, PictureNotPublished
@@ -85,6 +86,8 @@ def change_like(request: HttpRequest) -> HttpResponse:
         toggle_like(picture_id=int(request.POST.get("like", "")), customer=customer)
     except (ValueError, PictureNotPublished):
         messages.error(request, _("That picture is no longer on the feed."))
+    except DanceNotQueued as error:
+        messages.error(request, str(error))
     return HttpResponseRedirect(back)
 
 

@@ -7,7 +7,9 @@ from django.core.cache import caches
 from django.test import Client
 from django.urls import reverse
 
+from devices.errors import DanceNotQueued
 from devices.models import FunctionCall
+from feed import views
 from feed.likes import like_picture
 from feed.models import Like, Picture
 from portal.live import updates
@@ -141,6 +143,19 @@ def test_a_like_of_nothing_changes_nothing(client, published, ben, value):
 
     assert client.post(LIKES, {"like": value}).status_code == 302
     assert not Like.objects.exists()
+
+
+def test_a_like_that_must_be_tried_again_says_so(client, published, ben, monkeypatch):
+    def refuse(**_):
+        raise DanceNotQueued("please try again")
+
+    monkeypatch.setattr(views, "toggle_like", refuse)
+    client.force_login(ben.user)
+
+    response = client.post(LIKES, {"like": published().pk}, follow=True)
+
+    assert response.status_code == 200
+    assert "please try again" in response.content.decode()
 
 
 def test_staff_without_a_customer_cannot_like(client, published, staff):
