@@ -36,12 +36,12 @@ $(VENV)/bin/python:
 
 $(VENV)/.installed: requirements.txt $(VENV)/bin/python
 	@echo "Installing what the portal needs (once; about half a minute) ..."
-	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@$(PYTHON) -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.txt
 	@touch $@
 
 $(VENV)/.installed-dev: requirements-dev.txt $(VENV)/bin/python
 	@echo "Installing what tests and checks need (once; about a minute) ..."
-	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@$(PYTHON) -m pip install -qq --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $(VENV)/.installed $@
 
 env:
