@@ -187,9 +187,11 @@ def tell(calls: Sequence[FunctionCall]) -> None:
 
 
 def call_json(call: FunctionCall) -> dict[str, Any]:
-    """Return a call as sockets and pages show it; who asked is not in it, since owners read it.
+    """Return a call as sockets and pages show it.
 
-    {"id": 7, "device": {"id": 3, "particle_device_id": "…", "name": "…"}, "function": "dance",
+    Owners and likers read it: who asked and the cloud's id of the device are not in it.
+
+    {"id": 7, "device": {"id": 3, "name": "…"}, "function": "dance",
     "argument": "2", "cause": "like" | "staff", "dances": 2, "state": "succeeded", "asked_at": …,
     "sent_at": … | null, "settled_at": … | null, "next_attempt_at": … | null (while open),
     "return_value": 1 | null, "seconds": 0.4 | null, "error": "in words, or empty"}
@@ -198,7 +200,6 @@ def call_json(call: FunctionCall) -> dict[str, Any]:
         "id": call.pk,
         "device": {
             "id": call.device_id,
-            "particle_device_id": call.device.particle_device_id,
             "name": call.device.name,
         },
         "function": call.function,

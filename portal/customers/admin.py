@@ -23,6 +23,9 @@ class CustomerInline(StackedInline):  # type: ignore[misc]  # unfold ships no ty
     can_delete = False  # as in CustomerAdmin, and for its reason
 
 
+_POWERS = ("is_staff", "is_superuser", "groups", "user_permissions")
+
+
 class EmailCreationForm(UserCreationForm):  # type: ignore[misc]
     """A new user, known by e-mail address."""
 
@@ -55,6 +58,13 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]
         (_("When"), {"fields": ("last_login", "date_joined")}),
     )
     add_fieldsets = ((None, {"fields": ("email", "usable_password", "password1", "password2")}),)
+
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: User | None = None
+    ) -> tuple[str, ...] | list[str]:
+        """Only a superuser decides what others may do: who edits users could do all else."""
+        may_decide = isinstance(request.user, User) and request.user.is_superuser
+        return [*self.readonly_fields, *(() if may_decide else _POWERS)]
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         """Deny: deleting a user takes a customer's pictures along, but not their files."""

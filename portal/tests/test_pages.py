@@ -59,3 +59,10 @@ def test_a_page_that_is_not_there_says_so(client):
 
     assert answer.status_code == 404
     assert b"<h1" in answer.content
+
+
+@pytest.mark.parametrize("query", ["/?before=%00", "/admin/feed/picture/?state__exact=%00"])
+def test_nul_in_a_query_is_refused_before_a_database_refuses_it(client, staff, query):
+    client.force_login(staff)
+
+    assert client.get(query).status_code == 400

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.urls import reverse
 
 from portal.customers.models import Customer
@@ -30,3 +31,17 @@ def test_a_customer_is_not_deleted_beside_the_user(client, staff, ada):
 
     assert answer.status_code == 302
     assert Customer.objects.filter(pk=ada.pk).exists()
+
+
+def test_who_may_edit_users_does_not_thereby_become_a_superuser(client, ada, ben):
+    ben.user.is_staff = True
+    ben.user.save()
+    may = ["view_user", "change_user"]
+    ben.user.user_permissions.set(Permission.objects.filter(codename__in=may))
+    client.force_login(ben.user)
+
+    page = client.get(reverse("admin:customers_user_change", args=[ben.user_id]))
+
+    powers = {"is_staff", "is_superuser", "groups", "user_permissions"}
+    assert page.status_code == 200
+    assert not powers & set(page.context["adminform"].form.fields)
