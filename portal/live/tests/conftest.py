@@ -104,7 +104,9 @@ def environment() -> dict[str, str]:
         user = f"{database['USER']}:{database['PASSWORD']}"
         url = f"postgres://{user}@{database['HOST']}:{database['PORT'] or 5432}/{database['NAME']}"
     path = os.pathsep.join([str(Path(__file__).parent), *sys.path])
-    return {**os.environ, "DATABASE_URL": url, "DEBUG": "1", "PYTHONPATH": path}
+    inherited = {**os.environ}
+    inherited.pop("DJANGO_ALLOW_ASYNC_UNSAFE", None)  # what only tests may do, see conftest.py
+    return {**inherited, "DATABASE_URL": url, "DEBUG": "1", "PYTHONPATH": path}
 
 
 def wait_until_listening(port: int) -> None:

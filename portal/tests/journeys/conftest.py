@@ -21,6 +21,8 @@ from particle_integration.simulator.testing import running_simulator
 
 ROOT = Path(__file__).resolve().parents[3]
 DEVICES = 4
+# A real process must not believe that it is a test, nor be allowed what only tests may do.
+_TESTS_ONLY = ("PYTEST_VERSION", "DJANGO_ALLOW_ASYNC_UNSAFE")
 
 
 def wait_for(condition: Callable[[], object], what: str, seconds: float = 30.0) -> None:
@@ -144,7 +146,7 @@ def portal(tmp_path, journey_database) -> Iterator[RunningPortal]:
     options = {"devices": DEVICES, "presses_per_minute": 0, "seed": 1, "drops_per_hour": 0}
     with running_simulator(**options, answer_seconds=(0.05, 0.1), vitals_per_minute=0) as cloud:
         environment = {
-            **{name: value for name, value in os.environ.items() if name != "PYTEST_VERSION"},
+            **{name: value for name, value in os.environ.items() if name not in _TESTS_ONLY},
             "DEBUG": "1",
             "SECRET_KEY": "journey" * 8,
             "DATABASE_URL": journey_database,
